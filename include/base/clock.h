@@ -1,0 +1,10 @@
+/* Clocks: monotonic for grace, back-off and leases; wall clock for times in the API. Effect (reads
+ * the clock). */
+#pragma once
+
+#include <stdint.h>
+
+int64_t clock_mono_usec(void);
+int64_t clock_wall_usec(void); /* since 1970-01-01 UTC */
+
+enum { USEC_PER_MSEC = 1000, USEC_PER_SEC = 1000000 };

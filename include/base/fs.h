@@ -1,0 +1,26 @@
+/* Files: whole-file reads with a bound, atomic writes, directory trees. Effect; blocking: call from
+ * jobs for anything that is not a small file of our own.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* Reads a whole file of at most max_bytes; *ret_text is NUL-terminated behind *ret_len bytes.
+ * ret_len may be NULL. */
+int fs_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len, struct err *e);
+/* Writes beside the target, fsyncs and renames over it. */
+int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
+/* mkdir -p; the mode applies to directories that it makes. An existing directory is success. */
+int fs_mkdir_all(const char *path, mode_t mode, struct err *e);
+/* Deletes a tree without following symbolic links or crossing into another mount. A missing path is
+ * success. */
+int fs_remove_all(const char *path, struct err *e);
+/* Opens a path below dir_fd that no symbolic link or ".." leads out of (openat2 RESOLVE_BENEATH).
+ * Returns fd or -1. */
+int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct err *e);
+void fs_closep(int *fd);
+
+#define AUTO_FD CLEANUP(fs_closep) int

@@ -1,0 +1,245 @@
+/* lib/base: errors, text, maps, files, jobs. */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/job.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+static void err_wraps_nouns_in_front(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_int_equal(err_os(&e, EACCES, "mount %s", "/x"), -1);
+	assert_int_equal(err_wrap(&e, "volume %s", "tls"), -1);
+	assert_string_equal(e.text, "volume tls: mount /x: Permission denied");
+	assert_int_equal(e.code, ERR_FORBIDDEN);
+	assert_int_equal(e.os, EACCES);
+}
+
+static void err_may_quote_itself(void **state)
+{
+	struct err e;
+
+	(void)state;
+	err_set(&e, ERR_INVALID, "inner");
+	err_set(&e, ERR_REMOTE, "outer <%s>", e.text);
+	assert_string_equal(e.text, "outer <inner>");
+}
+
+static void err_codes_have_names(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ERR_CODE_COUNT; i++)
+		assert_true(err_code_name((enum err_code)i)[0] != '\0');
+}
+
+static void str_grows_and_is_taken(void **state)
+{
+	struct str s = { 0 };
+	char *p;
+
+	(void)state;
+	assert_string_equal(str_text(&s), "");
+	for (int i = 0; i < 1000; i++)
+		str_printf(&s, "%d,", i % 10);
+	assert_int_equal(s.len, 2000);
+	p = str_take(&s);
+	assert_int_equal(strlen(p), 2000);
+	assert_int_equal(s.len, 0);
+	free(p);
+}
+
+static void str_parses_whole_numbers_only(void **state)
+{
+	static const struct {
+		const char *text;
+		bool ok;
+		int64_t value;
+	} rows[] = {
+		{ "0", true, 0 },
+		{ "-5", true, -5 },
+		{ "9223372036854775807", true, INT64_MAX },
+		{ "9223372036854775808", false, 0 },
+		{ "", false, 0 },
+		{ "1x", false, 0 },
+		{ " 1", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int64_t v = 0;
+
+		assert_int_equal(str_to_i64(rows[i].text, &v), rows[i].ok);
+		assert_int_equal(v, rows[i].value);
+	}
+}
+
+static void strv_splits_and_finds(void **state)
+{
+	char **v = strv_split("a,,bc,", ',');
+
+	(void)state;
+	assert_int_equal(strv_len(v), 2);
+	assert_true(strv_has(v, "bc"));
+	assert_false(strv_has(v, "b"));
+	strv_free(v);
+}
+
+/* The map against a plain array under random puts and removes. */
+static void map_behaves_like_an_array(void **state)
+{
+	enum { KEYS = 300, STEPS = 20000 };
+	struct map m = { 0 };
+	intptr_t model[KEYS] = { 0 };
+	size_t live = 0;
+	unsigned seed = 7;
+
+	(void)state;
+	for (int i = 1; i <= STEPS; i++) {
+		int k = rand_r(&seed) % KEYS;
+		char key[16];
+
+		snprintf(key, sizeof(key), "k%d", k);
+		if (rand_r(&seed) % 2) {
+			assert_int_equal((intptr_t)map_put(&m, key, (void *)(intptr_t)i), model[k]);
+			model[k] = i;
+		} else {
+			assert_int_equal((intptr_t)map_remove(&m, key), model[k]);
+			model[k] = 0;
+		}
+	}
+	for (int k = 0; k < KEYS; k++)
+		live += model[k] != 0;
+	assert_int_equal(m.count, live);
+	for (size_t cursor = 0, seen = 0;; seen++) {
+		const char *key;
+		void *value;
+
+		if (!map_next(&m, &cursor, &key, &value)) {
+			assert_int_equal(seen, live);
+			break;
+		}
+		assert_int_equal((intptr_t)value, model[atoi(key + 1)]);
+	}
+	map_fini(&m);
+}
+
+static void vec_keeps_order_on_remove(void **state)
+{
+	VEC(int) v = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		vec_push(&v, i);
+	vec_remove(&v, 3);
+	assert_int_equal(v.n, 9);
+	assert_int_equal(v.v[3], 4);
+	vec_fini(&v);
+}
+
+static void fs_writes_reads_and_removes(void **state)
+{
+	char root[] = "/tmp/keelson-fs-XXXXXX";
+	struct err e;
+	char *text;
+	size_t len;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	AUTO_FREE char *dir = str_fmt("%s/a/b/c", root);
+	AUTO_FREE char *file = str_fmt("%s/f", dir);
+	AUTO_FREE char *link = str_fmt("%s/escape", dir);
+
+	assert_int_equal(fs_mkdir_all(dir, 0755, &e), 0);
+	assert_int_equal(fs_write_atomic(file, "hello", 5, 0640, &e), 0);
+	assert_int_equal(fs_read(file, 100, &text, &len, &e), 0);
+	assert_string_equal(text, "hello");
+	assert_int_equal(len, 5);
+	free(text);
+	assert_int_equal(fs_read(file, 4, &text, &len, &e), -1);
+	assert_int_equal(e.code, ERR_TOO_LARGE);
+	assert_int_equal(symlink("/etc", link), 0);
+	AUTO_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(fs_open_beneath(fd, "escape/passwd", O_RDONLY, 0, &e), -1);
+	assert_int_equal(fs_open_beneath(fd, "../../x", O_RDONLY, 0, &e), -1);
+	assert_int_equal(fs_remove_all(root, &e), 0);
+	assert_int_equal(access("/etc/passwd", F_OK), 0);
+	assert_int_equal(access(root, F_OK), -1);
+}
+
+struct sum {
+	int input, output;
+	int *finished;
+	sd_event *loop;
+};
+
+static void sum_work(void *arg)
+{
+	struct sum *s = arg;
+
+	s->output = s->input * 2;
+}
+
+static void sum_done(void *arg)
+{
+	struct sum *s = arg;
+
+	assert_int_equal(s->output, s->input * 2);
+	if (++*s->finished == 100)
+		sd_event_exit(s->loop, 0);
+}
+
+static void jobs_move_data_in_and_out(void **state)
+{
+	struct sum sums[100];
+	struct job_pool *pool;
+	int finished = 0;
+	sd_event *loop;
+	struct err e;
+
+	(void)state;
+	assert_true(sd_event_new(&loop) >= 0);
+	assert_int_equal(job_pool_new(loop, 4, &pool, &e), 0);
+	for (int i = 0; i < 100; i++) {
+		sums[i] = (struct sum){ .input = i, .finished = &finished, .loop = loop };
+		job_submit(pool, sum_work, sum_done, NULL, &sums[i]);
+	}
+	assert_int_equal(job_pool_pending(pool), 100);
+	assert_int_equal(sd_event_loop(loop), 0);
+	assert_int_equal(finished, 100);
+	assert_int_equal(job_pool_pending(pool), 0);
+	job_pool_free(pool);
+	sd_event_unref(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(err_wraps_nouns_in_front),
+		cmocka_unit_test(err_may_quote_itself),
+		cmocka_unit_test(err_codes_have_names),
+		cmocka_unit_test(str_grows_and_is_taken),
+		cmocka_unit_test(str_parses_whole_numbers_only),
+		cmocka_unit_test(strv_splits_and_finds),
+		cmocka_unit_test(map_behaves_like_an_array),
+		cmocka_unit_test(vec_keeps_order_on_remove),
+		cmocka_unit_test(fs_writes_reads_and_removes),
+		cmocka_unit_test(jobs_move_data_in_and_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
