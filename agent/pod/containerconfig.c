@@ -1,4 +1,6 @@
 /* A container's configuration for the runtime (contract in podconfig.h). Pure. */
+#include <inttypes.h>
+
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
@@ -8,10 +10,10 @@
 #include "resource/resources.h"
 
 static const char *const masked_paths[] = {
-	"/proc/asound",	       "/proc/acpi",	    "/proc/interrupts",
-	"/proc/kcore",	       "/proc/keys",	    "/proc/latency_stats",
-	"/proc/timer_list",    "/proc/timer_stats", "/proc/sched_debug",
-	"/proc/scsi",	       "/sys/firmware",	    "/sys/devices/virtual/powercap",
+	"/proc/asound",     "/proc/acpi",        "/proc/interrupts",
+	"/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
+	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+	"/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap",
 };
 
 static const char *const readonly_paths[] = {
@@ -30,20 +32,17 @@ static void annotate(Cri__ContainerConfig *c, const char *key, const char *value
 			&cri__container_config__annotations_entry__descriptor, key, value);
 }
 
-static void annotate_fmt(Cri__ContainerConfig *c, const char *key, const char *fmt, int64_t value)
-	__attribute__((format(printf, 3, 0)));
-
-static void annotate_fmt(Cri__ContainerConfig *c, const char *key, const char *fmt, int64_t value)
+/* Takes value over. */
+static void annotate_take(Cri__ContainerConfig *c, const char *key, char *value)
 {
-	AUTO_FREE char *text = str_fmt(fmt, value);
-
-	annotate(c, key, text);
+	annotate(c, key, value);
+	free(value);
 }
 
 static char *json_text(struct json_object *o)
 {
 	char *text = mem_strdup(json_object_to_json_string_ext(
-		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 
 	json_object_put(o);
 	return text;
@@ -69,18 +68,18 @@ static void add_annotations(const struct container_input *in, Cri__ContainerConf
 	const Core__Container *spec = in->container->spec;
 	const Core__Pod *pod = in->spec->pod;
 
-	annotate_fmt(c, "io.kubernetes.container.hash", "%" PRIx64, (int64_t)in->container->hash);
-	annotate_fmt(c, "io.kubernetes.container.restartCount", "%" PRId64, in->restart_count);
+	annotate_take(c, "io.kubernetes.container.hash", str_fmt("%" PRIx64, in->container->hash));
+	annotate_take(c, "io.kubernetes.container.restartCount", str_fmt("%u", in->restart_count));
 	annotate(c, "io.kubernetes.container.terminationMessagePath",
 		 str_or(spec->terminationmessagepath, ""));
 	annotate(c, "io.kubernetes.container.terminationMessagePolicy",
 		 str_or(spec->terminationmessagepolicy, ""));
 	if (pod->metadata->has_deletiongraceperiodseconds)
-		annotate_fmt(c, "io.kubernetes.pod.deletionGracePeriod", "%" PRId64,
-			     pod->metadata->deletiongraceperiodseconds);
+		annotate_take(c, "io.kubernetes.pod.deletionGracePeriod",
+			      str_fmt("%" PRId64, pod->metadata->deletiongraceperiodseconds));
 	if (pod->spec->has_terminationgraceperiodseconds)
-		annotate_fmt(c, "io.kubernetes.pod.terminationGracePeriod", "%" PRId64,
-			     pod->spec->terminationgraceperiodseconds);
+		annotate_take(c, "io.kubernetes.pod.terminationGracePeriod",
+			      str_fmt("%" PRId64, pod->spec->terminationgraceperiodseconds));
 	if (spec->lifecycle && spec->lifecycle->prestop) {
 		AUTO_FREE char *text = json_text(codec_to_json(spec->lifecycle->prestop));
 
@@ -130,8 +129,8 @@ static Cri__MountPropagation propagation_of(const char *name)
 {
 	if (str_eq(name, "HostToContainer"))
 		return CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER;
-	return str_eq(name, "Bidirectional") ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL :
-					       CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
+	return str_eq(name, "Bidirectional") ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL
+					     : CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
 }
 
 /* ConfigMap, Secret, downward API and projected volumes are the agent's to write. */
@@ -188,15 +187,14 @@ Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
 	struct amounts a;
 
 	resources_of_container(c, &a);
-	r->cpu_shares = resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli :
-								 a.cpu_limit_milli);
+	r->cpu_shares =
+	    resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli : a.cpu_limit_milli);
 	r->memory_limit_in_bytes = a.memory_limit_bytes;
 	if (node->cpu_cfs_quota) {
 		r->cpu_period = node->cpu_period_usec;
 		r->cpu_quota = resources_cpu_quota_usec(a.cpu_limit_milli, node->cpu_period_usec);
 	}
-	r->oom_score_adj =
-		resources_oom_score_adj(spec->pod->spec, c, node->memory_capacity_bytes);
+	r->oom_score_adj = resources_oom_score_adj(spec->pod->spec, c, node->memory_capacity_bytes);
 	/* no swap: the sum of memory and swap is the memory limit */
 	r->memory_swap_limit_in_bytes = a.memory_limit_bytes;
 	add_hugepages(c, node, r);
@@ -214,9 +212,9 @@ static int seccomp_profile(const struct container_input *in, Cri__SecurityProfil
 {
 	const Core__SecurityContext *sc = in->container->spec->securitycontext;
 	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
-	const Core__SeccompProfile *want = sc && sc->seccompprofile ? sc->seccompprofile :
-					   pod			    ? pod->seccompprofile :
-								      NULL;
+	const Core__SeccompProfile *want = sc && sc->seccompprofile ? sc->seccompprofile
+					   : pod                    ? pod->seccompprofile
+								    : NULL;
 	AUTO_PROTO Cri__SecurityProfile *p = proto_new(&cri__security_profile__descriptor);
 
 	p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
@@ -229,7 +227,7 @@ static int seccomp_profile(const struct container_input *in, Cri__SecurityProfil
 				       "Localhost.");
 		p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost;
 		p->localhost_ref =
-			str_fmt("%s/seccomp/%s", in->node->root_dir, want->localhostprofile);
+		    str_fmt("%s/seccomp/%s", in->node->root_dir, want->localhostprofile);
 	}
 	*ret_profile = TAKE(p);
 	return 0;
@@ -300,8 +298,8 @@ static int verify_non_root(const struct container_input *in,
 	if (s->run_as_user && s->run_as_user->value == 0)
 		return err_set(e, ERR_INVALID,
 			       from_spec ? "container's runAsUser breaks non-root policy (pod: "
-					   "\"%s_%s(%s)\", container: %s)" :
-					   "container has runAsNonRoot and image will run as root "
+					   "\"%s_%s(%s)\", container: %s)"
+					 : "container has runAsNonRoot and image will run as root "
 					   "(pod: \"%s_%s(%s)\", container: %s)",
 			       in->spec->name, in->spec->ns, in->spec->uid,
 			       in->container->spec->name);
@@ -326,7 +324,7 @@ static int security_context(const struct container_input *in,
 	const Core__SecurityContext *sc = in->container->spec->securitycontext;
 	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
 	AUTO_PROTO Cri__LinuxContainerSecurityContext *s =
-		proto_new(&cri__linux_container_security_context__descriptor);
+	    proto_new(&cri__linux_container_security_context__descriptor);
 
 	if (seccomp_profile(in, &s->seccomp, e) < 0)
 		return -1;
@@ -343,8 +341,9 @@ static int security_context(const struct container_input *in,
 		if (str_eq(pod->supplementalgroupspolicy, "Strict"))
 			s->supplemental_groups_policy = CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict;
 	}
-	s->selinux_options = podnamespace_selinux(
-		sc && sc->selinuxoptions ? sc->selinuxoptions : pod ? pod->selinuxoptions : NULL);
+	s->selinux_options = podnamespace_selinux(sc && sc->selinuxoptions ? sc->selinuxoptions
+						  : pod                    ? pod->selinuxoptions
+									   : NULL);
 	if (sc) {
 		add_capabilities(sc->capabilities, s);
 		s->privileged = sc->privileged;

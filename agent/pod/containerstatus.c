@@ -178,7 +178,7 @@ static void add_resources(Core__ContainerStatus *s, const Core__Container *c)
 		proto_push(&s->n_allocatedresources, &s->allocatedresources, NULL);
 	for (size_t i = 0; r && i < r->n_requests; i++) {
 		Core__ContainerStatus__AllocatedResourcesEntry *e =
-			proto_new(&core__container_status__allocated_resources_entry__descriptor);
+		    proto_new(&core__container_status__allocated_resources_entry__descriptor);
 
 		proto_set_str(&e->key, r->requests[i]->key);
 		e->value = proto_dup(r->requests[i]->value);
@@ -220,8 +220,8 @@ static Core__ContainerStatus *observed_status(const struct status_input *in,
 	set_restart_count(s, old && old->restartcount > count ? old->restartcount : count);
 	s->state = observed_state(in, latest);
 	if (!s->state)
-		s->state = waiting_state(in->spec->n_init ? "PodInitializing" : "ContainerCreating",
-					 NULL);
+		s->state =
+		    waiting_state(in->spec->n_init ? "PodInitializing" : "ContainerCreating", NULL);
 	if (previous && previous->state == OBS_EXITED)
 		s->laststate = observed_state(in, previous);
 	else if (old && !str_eq(old->containerid, s->containerid) && old->state &&
@@ -260,10 +260,10 @@ static bool settle_init(const struct status_input *in, size_t i, Core__Container
 		return true;
 	if (latest || c->kind != CONTAINER_INIT || !s->state->waiting || !any_main_created(in))
 		return false;
-	replace_state(&s->state,
-		      terminated_state(0, "Completed",
-				       "Unable to get init container status from container runtime "
-				       "and pod has been initialized, treat it as exited normally"));
+	replace_state(&s->state, terminated_state(
+				     0, "Completed",
+				     "Unable to get init container status from container runtime "
+				     "and pod has been initialized, treat it as exited normally"));
 	return true;
 }
 
@@ -366,7 +366,7 @@ void containerstatus_list(const struct status_input *in, size_t first, size_t co
 	for (size_t i = first; i < first + count; i++) {
 		const char *name = in->spec->containers[i].spec->name;
 		Core__ContainerStatus *s =
-			one_status(in, i, containerstatus_find(old, n_old, name));
+		    one_status(in, i, containerstatus_find(old, n_old, name));
 
 		proto_push(ret_n, ret_items, s);
 	}

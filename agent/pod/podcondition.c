@@ -60,10 +60,10 @@ static const Core__ContainerStatus *status_of(const struct status_input *in,
 {
 	const char *name = in->spec->containers[i].spec->name;
 
-	return i < in->spec->n_init ?
-		       containerstatus_find(s->initcontainerstatuses, s->n_initcontainerstatuses,
-					    name) :
-		       containerstatus_find(s->containerstatuses, s->n_containerstatuses, name);
+	return i < in->spec->n_init
+		   ? containerstatus_find(s->initcontainerstatuses, s->n_initcontainerstatuses,
+					  name)
+		   : containerstatus_find(s->containerstatuses, s->n_containerstatuses, name);
 }
 
 /* "what: [a b]" as Go prints a list of strings; nothing for an empty list. */
@@ -125,10 +125,11 @@ static char *unmet_gates(const struct status_input *in, const Core__PodStatus *s
 		const Core__PodCondition *c = podcondition_find(s, type);
 
 		if (!c)
-			str_printf(&out,
-				   "%scorresponding condition of pod readiness gate \"%s\" does not "
-				   "exist.",
-				   out.len ? ", " : "", type);
+			str_printf(
+			    &out,
+			    "%scorresponding condition of pod readiness gate \"%s\" does not "
+			    "exist.",
+			    out.len ? ", " : "", type);
 		else if (!str_eq(c->status, "True"))
 			str_printf(&out,
 				   "%sthe status of pod readiness gate \"%s\" is not \"True\", but "
@@ -201,8 +202,7 @@ void podcondition_add_all(const struct status_input *in, Core__PodStatus *s)
 
 	for (size_t i = 0; api && i < api->n_conditions; i++) {
 		if (!owned(api->conditions[i]->type))
-			proto_push(&s->n_conditions, &s->conditions,
-				   proto_dup(api->conditions[i]));
+			proto_push(&s->n_conditions, &s->conditions, proto_dup(api->conditions[i]));
 	}
 	add(in, s, "PodReadyToStartContainers", !sandbox, sandbox ? "PodSandboxNotReady" : NULL,
 	    sandbox);

@@ -27,17 +27,17 @@ static char *systemd_parent(const char *qos, const char *uid)
 		*p = *p == '-' ? '_' : *p;
 	if (str_eq(qos, "Guaranteed"))
 		return str_fmt("kubepods-pod%s.slice", escaped);
-	return str_fmt("kubepods-%s-pod%s.slice", str_eq(qos, "Burstable") ? "burstable" : "besteffort",
-		       escaped);
+	return str_fmt("kubepods-%s-pod%s.slice",
+		       str_eq(qos, "Burstable") ? "burstable" : "besteffort", escaped);
 }
 
 char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod *pod)
 {
 	const char *qos = resources_qos(pod->spec);
 	const char *uid = pod->metadata->uid;
-	const char *dir = str_eq(qos, "Guaranteed") ? "" :
-			  str_eq(qos, "Burstable")  ? "/burstable" :
-						      "/besteffort";
+	const char *dir = str_eq(qos, "Guaranteed")  ? ""
+			  : str_eq(qos, "Burstable") ? "/burstable"
+						     : "/besteffort";
 
 	if (!node->cgroups_per_qos)
 		return mem_strdup("");
@@ -48,7 +48,8 @@ char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod
 
 static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
 {
-	const ProtobufCMessageDescriptor *entry = &cri__pod_sandbox_config__labels_entry__descriptor;
+	const ProtobufCMessageDescriptor *entry =
+	    &cri__pod_sandbox_config__labels_entry__descriptor;
 	const Meta__ObjectMeta *m = spec->pod->metadata;
 
 	for (size_t i = 0; i < m->n_labels; i++)
@@ -119,7 +120,7 @@ static Cri__LinuxSandboxSecurityContext *sandbox_security(const struct podspec *
 {
 	const Core__PodSecurityContext *sc = spec->pod->spec->securitycontext;
 	Cri__LinuxSandboxSecurityContext *s =
-		proto_new(&cri__linux_sandbox_security_context__descriptor);
+	    proto_new(&cri__linux_sandbox_security_context__descriptor);
 
 	s->privileged = any_privileged(spec);
 	s->seccomp = proto_new(&cri__security_profile__descriptor);
@@ -144,8 +145,8 @@ static Cri__LinuxContainerResources *sandbox_resources(const struct podspec *spe
 	struct amounts a;
 
 	resources_of_pod(spec->pod->spec, false, &a);
-	r->cpu_shares = resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli :
-								 a.cpu_limit_milli);
+	r->cpu_shares =
+	    resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli : a.cpu_limit_milli);
 	r->memory_limit_in_bytes = a.memory_limit_bytes;
 	if (node->cpu_cfs_quota) {
 		r->cpu_period = node->cpu_period_usec;
@@ -170,7 +171,7 @@ static Cri__LinuxContainerResources *overhead_resources(const struct podspec *sp
 	if (node->cpu_cfs_quota) {
 		r->cpu_period = node->cpu_period_usec;
 		r->cpu_quota =
-			resources_cpu_quota_usec(with.cpu_request_milli, node->cpu_period_usec);
+		    resources_cpu_quota_usec(with.cpu_request_milli, node->cpu_period_usec);
 	}
 	return r;
 }

@@ -2,6 +2,7 @@
 #include "poddns.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -126,8 +127,8 @@ static void cluster_config(const struct podspec *spec, const struct dns_node *no
 /* An option replaces the one of the same name before the colon. */
 static void merge_option(char ***options, const Core__PodDNSConfigOption *o)
 {
-	AUTO_FREE char *text = str_empty(o->value) ? mem_strdup(o->name) :
-						     str_fmt("%s:%s", o->name, o->value);
+	AUTO_FREE char *text =
+	    str_empty(o->value) ? mem_strdup(o->name) : str_fmt("%s:%s", o->name, o->value);
 	size_t n = strlen(o->name);
 
 	for (size_t i = 0; *options && (*options)[i]; i++) {
@@ -270,9 +271,9 @@ void poddns_hostname(const struct podspec *spec, const char *cluster_domain, cha
 		return;
 	}
 	*ret_hostname = truncate_hostname(str_or(s->hostname, spec->name));
-	*ret_domain = str_empty(s->subdomain) ?
-			      mem_strdup("") :
-			      str_fmt("%s.%s.svc.%s", s->subdomain, spec->ns, cluster_domain);
+	*ret_domain = str_empty(s->subdomain)
+			  ? mem_strdup("")
+			  : str_fmt("%s.%s.svc.%s", s->subdomain, spec->ns, cluster_domain);
 }
 
 int poddns_kernel_hostname(const struct podspec *spec, const char *cluster_domain,

@@ -247,8 +247,8 @@ static char *all_annotations(const Meta__ObjectMeta *m)
 	AUTO_FREE struct pair *pairs = mem_calloc(m->n_annotations, sizeof(*pairs));
 
 	for (size_t i = 0; i < m->n_annotations; i++)
-		pairs[i] = (struct pair){ m->annotations[i]->key,
-					  str_or(m->annotations[i]->value, "") };
+		pairs[i] =
+		    (struct pair){ m->annotations[i]->key, str_or(m->annotations[i]->value, "") };
 	return format_map(pairs, m->n_annotations);
 }
 
@@ -316,8 +316,8 @@ static const Core__Container *find_container(const struct env_input *in, const c
 static int64_t amount_of(const struct env_input *in, const Core__Container *c, const char *what,
 			 bool limit)
 {
-	const char *text = limit ? resources_limit(c->resources, what) :
-				   resources_request(c->resources, what);
+	const char *text =
+	    limit ? resources_limit(c->resources, what) : resources_request(c->resources, what);
 	bool cpu = !strcmp(what, "cpu");
 
 	if (text)
@@ -443,10 +443,9 @@ static int config_map_key(const struct env_input *in, const Core__ConfigMapKeySe
 			return 0;
 		}
 	}
-	return ref->optional ? 1 :
-			       err_set(e, ERR_NOT_FOUND,
-				       "couldn't find key %s in ConfigMap %s/%s", ref->key,
-				       in->spec->ns, name);
+	return ref->optional ? 1
+			     : err_set(e, ERR_NOT_FOUND, "couldn't find key %s in ConfigMap %s/%s",
+				       ref->key, in->spec->ns, name);
 }
 
 static int secret_key(const struct env_input *in, const Core__SecretKeySelector *ref,
@@ -459,13 +458,13 @@ static int secret_key(const struct env_input *in, const Core__SecretKeySelector 
 		return ref->optional ? 1 : not_found(e, ENV_SECRET, name);
 	for (size_t i = 0; i < s->n_data; i++) {
 		if (str_eq(s->data[i]->key, ref->key)) {
-			*ret_value = s->data[i]->has_value ? bytes_text(&s->data[i]->value) :
-							     mem_strdup("");
+			*ret_value =
+			    s->data[i]->has_value ? bytes_text(&s->data[i]->value) : mem_strdup("");
 			return 0;
 		}
 	}
-	return ref->optional ? 1 :
-			       err_set(e, ERR_NOT_FOUND, "couldn't find key %s in Secret %s/%s",
+	return ref->optional ? 1
+			     : err_set(e, ERR_NOT_FOUND, "couldn't find key %s in Secret %s/%s",
 				       ref->key, in->spec->ns, name);
 }
 

@@ -11,9 +11,9 @@ Cri__NamespaceOption *podnamespace_options(const Core__PodSpec *spec)
 
 	o->network = spec->hostnetwork ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
 	o->ipc = spec->hostipc ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
-	o->pid = spec->hostpid		      ? CRI__NAMESPACE_MODE__NODE :
-		 spec->shareprocessnamespace ? CRI__NAMESPACE_MODE__POD :
-					       CRI__NAMESPACE_MODE__CONTAINER;
+	o->pid = spec->hostpid                 ? CRI__NAMESPACE_MODE__NODE
+		 : spec->shareprocessnamespace ? CRI__NAMESPACE_MODE__POD
+					       : CRI__NAMESPACE_MODE__CONTAINER;
 	return o;
 }
 

@@ -100,7 +100,7 @@ void podobs_put_container(struct podobs *obs, struct obs_container *c)
 	while (i < obs->n_containers && !newer_container(c, obs->containers[i]))
 		i++;
 	obs->containers =
-		mem_realloc(obs->containers, obs->n_containers + 1, sizeof(obs->containers[0]));
+	    mem_realloc(obs->containers, obs->n_containers + 1, sizeof(obs->containers[0]));
 	memmove(&obs->containers[i + 1], &obs->containers[i],
 		(obs->n_containers - i) * sizeof(obs->containers[0]));
 	obs->containers[i] = c;
@@ -117,7 +117,7 @@ void podobs_put_sandbox(struct podobs *obs, struct obs_sandbox *s)
 					 s->created_ns <= obs->sandboxes[i]->created_ns)))
 		i++;
 	obs->sandboxes =
-		mem_realloc(obs->sandboxes, obs->n_sandboxes + 1, sizeof(obs->sandboxes[0]));
+	    mem_realloc(obs->sandboxes, obs->n_sandboxes + 1, sizeof(obs->sandboxes[0]));
 	memmove(&obs->sandboxes[i + 1], &obs->sandboxes[i],
 		(obs->n_sandboxes - i) * sizeof(obs->sandboxes[0]));
 	obs->sandboxes[i] = s;

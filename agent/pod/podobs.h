@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 enum obs_container_state { OBS_CREATED, OBS_RUNNING, OBS_EXITED, OBS_UNKNOWN };
 
 struct obs_container {
@@ -51,6 +53,7 @@ struct podobs {
 
 struct podobs *podobs_new(const char *uid, const char *ns, const char *name);
 void podobs_free(struct podobs *obs);
+DEFINE_FREEP(podobs_free, struct podobs)
 void obs_container_free(struct obs_container *c);
 void obs_sandbox_free(struct obs_sandbox *s);
 

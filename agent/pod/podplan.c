@@ -190,9 +190,8 @@ static bool start(struct plan *p, const struct plan_input *in, size_t i)
 		return false;
 	}
 	if (active && active->state == OBS_CREATED && active->hash == c->hash) {
-		add(p, (struct plan_action){ .kind = PLAN_RESUME_CONTAINER,
-					     .container = (int)i,
-					     .id = active->id });
+		add(p, (struct plan_action){
+			   .kind = PLAN_RESUME_CONTAINER, .container = (int)i, .id = active->id });
 		return true;
 	}
 	add(p, (struct plan_action){ .kind = PLAN_START_CONTAINER,
@@ -207,9 +206,9 @@ static bool kill_if_wrong(struct plan *p, const struct plan_input *in, size_t i,
 {
 	const struct container_spec *spec = &in->spec->containers[i];
 	const struct plan_container *facts = &in->containers[i];
-	bool restarts = str_empty(spec->spec->restartpolicy) ?
-				strcmp(podspec_restart_policy(in->spec), "Never") != 0 :
-				strcmp(spec->spec->restartpolicy, "Never") != 0;
+	bool restarts = str_empty(spec->spec->restartpolicy)
+			    ? strcmp(podspec_restart_policy(in->spec), "Never") != 0
+			    : strcmp(spec->spec->restartpolicy, "Never") != 0;
 
 	if (facts->busy != PLAN_IDLE)
 		return true;
@@ -231,7 +230,8 @@ static bool nothing_left_to_start(const struct plan_input *in)
 	for (size_t i = in->spec->n_init; i < in->spec->n_init + in->spec->n_main; i++) {
 		const struct container_spec *c = &in->spec->containers[i];
 		const struct obs_container *latest = podobs_latest(in->obs, c->spec->name);
-		const char *policy = str_or(c->spec->restartpolicy, podspec_restart_policy(in->spec));
+		const char *policy =
+		    str_or(c->spec->restartpolicy, podspec_restart_policy(in->spec));
 
 		if (!latest || strcmp(policy, "OnFailure") || latest->state != OBS_EXITED ||
 		    latest->exit_code)
@@ -240,7 +240,8 @@ static bool nothing_left_to_start(const struct plan_input *in)
 	return true;
 }
 
-/* The pod has run and may not run again (upstream: do not create a sandbox only to tear it down). */
+/* The pod has run and may not run again (upstream: do not create a sandbox only to tear it down).
+ */
 static bool ends_with_sandbox(const struct plan_input *in)
 {
 	if (!in->obs->n_sandboxes || !in->obs->n_containers)
@@ -268,9 +269,8 @@ static void plan_sandbox(struct plan *p, const struct plan_input *in, unsigned a
 		wake_at(p, in->sandbox_not_before_usec);
 		return;
 	}
-	add(p, (struct plan_action){ .kind = PLAN_CREATE_SANDBOX,
-				     .container = -1,
-				     .attempt = attempt });
+	add(p, (struct plan_action){
+		   .kind = PLAN_CREATE_SANDBOX, .container = -1, .attempt = attempt });
 }
 
 /* --- init containers --- */
@@ -352,9 +352,9 @@ static enum init_progress plan_inits(struct plan *p, const struct plan_input *in
 
 /* --- main containers --- */
 
-/* Returns true when the container runs or will run. Main containers start one after another, the next
- * when the one before is up and its postStart hook is over, as users of that hook rely on; *turn
- * says whether it is this one's turn. */
+/* Returns true when the container runs or will run. Main containers start one after another, the
+ * next when the one before is up and its postStart hook is over, as users of that hook rely on;
+ * *turn says whether it is this one's turn. */
 static bool plan_main(struct plan *p, const struct plan_input *in, size_t i, bool *turn)
 {
 	const struct obs_container *c = podobs_latest(in->obs, in->spec->containers[i].spec->name);
@@ -382,7 +382,7 @@ static void plan_ephemerals(struct plan *p, const struct plan_input *in)
 {
 	for (size_t i = in->spec->n_init + in->spec->n_main; i < in->spec->n_containers; i++) {
 		const struct obs_container *c =
-			podobs_latest(in->obs, in->spec->containers[i].spec->name);
+		    podobs_latest(in->obs, in->spec->containers[i].spec->name);
 
 		/* ephemeral containers are never restarted */
 		if (!c || c->state == OBS_CREATED)
@@ -401,9 +401,8 @@ static void prune(struct plan *p, const struct plan_input *in)
 		if (c->state != OBS_EXITED || at < 0 || in->containers[at].busy != PLAN_IDLE)
 			continue;
 		if (c != podobs_latest(in->obs, c->name) && c != podobs_previous(in->obs, c->name))
-			add(p, (struct plan_action){ .kind = PLAN_REMOVE_CONTAINER,
-						     .container = at,
-						     .id = c->id });
+			add(p, (struct plan_action){
+				   .kind = PLAN_REMOVE_CONTAINER, .container = at, .id = c->id });
 	}
 }
 
@@ -509,10 +508,10 @@ static void plan_finished(struct plan *p, const struct plan_input *in)
 	if (!in->gone || anything_busy(in))
 		return;
 	for (size_t i = 0; i < in->obs->n_containers; i++)
-		add(p, (struct plan_action){ .kind = PLAN_REMOVE_CONTAINER,
-					     .container = podspec_find(in->spec,
-								       in->obs->containers[i]->name),
-					     .id = in->obs->containers[i]->id });
+		add(p, (struct plan_action){
+			   .kind = PLAN_REMOVE_CONTAINER,
+			   .container = podspec_find(in->spec, in->obs->containers[i]->name),
+			   .id = in->obs->containers[i]->id });
 	if (in->obs->n_containers)
 		return;
 	for (size_t i = 0; i < in->obs->n_sandboxes; i++)

@@ -2,8 +2,8 @@
  *
  *   specification + observation + clocks → independent actions
  *
- * It remembers nothing: the same input always gives the same plan, so a crash, a retry, a lost event
- * and a restart are one path. Behaviour follows upstream's computePodActions (pkg/kubelet/
+ * It remembers nothing: the same input always gives the same plan, so a crash, a retry, a lost
+ * event and a restart are one path. Behaviour follows upstream's computePodActions (pkg/kubelet/
  * kuberuntime/kuberuntime_manager.go), spread over observations instead of one pass.
  */
 #pragma once
@@ -32,7 +32,7 @@ enum plan_busy { PLAN_IDLE, PLAN_STARTING, PLAN_STOPPING };
 /* Facts about one container beside specification and observation. */
 struct plan_container {
 	enum plan_busy busy;
-	int64_t not_before_usec;  /* monotonic: no start before this (crash or pull back-off) */
+	int64_t not_before_usec; /* monotonic: no start before this (crash or pull back-off) */
 	enum plan_verdict startup, liveness; /* of the running instance */
 };
 
@@ -43,11 +43,11 @@ struct plan_input {
 	const struct plan_container *containers; /* parallel to spec->containers */
 	enum plan_busy sandbox;
 	int64_t sandbox_not_before_usec;
-	bool prepared;       /* directories, cgroup and volumes are there */
+	bool prepared; /* directories, cgroup and volumes are there */
 	bool prepare_busy;
-	bool network_ready;  /* of the runtime; host-network pods need none */
-	bool gone;           /* the API object no longer exists: records may go */
-	int64_t now_usec;    /* monotonic */
+	bool network_ready; /* of the runtime; host-network pods need none */
+	bool gone;          /* the API object no longer exists: records may go */
+	int64_t now_usec;   /* monotonic */
 };
 
 enum plan_action_kind {

@@ -9,8 +9,8 @@
  * (pkg/kubelet/container/helpers.go HashContainer, k8s.io/utils/dump). */
 static uint64_t container_hash(const Core__Container *c)
 {
-	AUTO_FREE char *json = str_fmt("{\"image\":\"%s\",\"name\":\"%s\"}", c->image ? c->image : "",
-				       c->name ? c->name : "");
+	AUTO_FREE char *json = str_fmt("{\"image\":\"%s\",\"name\":\"%s\"}",
+				       c->image ? c->image : "", c->name ? c->name : "");
 	AUTO_STR dump = { 0 };
 	uint32_t h = 2166136261u;
 
@@ -55,7 +55,8 @@ static void add_containers(struct podspec *s, const Core__PodSpec *spec)
 	for (size_t i = 0; i < spec->n_initcontainers; i++) {
 		const Core__Container *c = spec->initcontainers[i];
 
-		add_container(s, is_sidecar(c) ? CONTAINER_SIDECAR : CONTAINER_INIT, (unsigned)i, c);
+		add_container(s, is_sidecar(c) ? CONTAINER_SIDECAR : CONTAINER_INIT, (unsigned)i,
+			      c);
 	}
 	for (size_t i = 0; i < spec->n_containers; i++)
 		add_container(s, CONTAINER_MAIN, (unsigned)i, spec->containers[i]);
@@ -65,7 +66,7 @@ static void add_containers(struct podspec *s, const Core__PodSpec *spec)
 		add_container(s, CONTAINER_EPHEMERAL, (unsigned)i, c);
 		s->containers[s->n_containers - 1].owned = c;
 		s->containers[s->n_containers - 1].target =
-			spec->ephemeralcontainers[i]->targetcontainername;
+		    spec->ephemeralcontainers[i]->targetcontainername;
 	}
 }
 
@@ -82,8 +83,8 @@ struct podspec *podspec_new(struct kube_object *object)
 	spec = s->pod->spec;
 	s->n_init = spec->n_initcontainers;
 	s->n_main = spec->n_containers;
-	s->containers = mem_calloc(s->n_init + s->n_main + spec->n_ephemeralcontainers,
-				   sizeof(*s->containers));
+	s->containers =
+	    mem_calloc(s->n_init + s->n_main + spec->n_ephemeralcontainers, sizeof(*s->containers));
 	add_containers(s, spec);
 	return s;
 }
@@ -165,9 +166,9 @@ int64_t podspec_grace_sec(const struct podspec *s)
 
 	if (meta->has_deletiongraceperiodseconds)
 		return meta->deletiongraceperiodseconds;
-	return s->pod->spec->has_terminationgraceperiodseconds ?
-		       s->pod->spec->terminationgraceperiodseconds :
-		       30;
+	return s->pod->spec->has_terminationgraceperiodseconds
+		   ? s->pod->spec->terminationgraceperiodseconds
+		   : 30;
 }
 
 const char *podspec_annotation(const Core__Pod *pod, const char *key)

@@ -23,9 +23,9 @@ struct container_spec {
 	enum container_kind kind;
 	unsigned index; /* among containers, initContainers or ephemeralContainers */
 	const Core__Container *spec;
-	uint64_t hash;             /* value of the annotation io.kubernetes.container.hash */
-	const char *target;        /* ephemeral: targetContainerName or NULL */
-	Core__Container *owned;    /* ephemeral: the re-read message */
+	uint64_t hash;          /* value of the annotation io.kubernetes.container.hash */
+	const char *target;     /* ephemeral: targetContainerName or NULL */
+	Core__Container *owned; /* ephemeral: the re-read message */
 };
 
 struct podspec {

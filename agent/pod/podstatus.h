@@ -12,7 +12,7 @@
 #include "podplan.h"
 
 struct status_container {
-	const char *waiting_reason;  /* why the last start did not succeed, or NULL */
+	const char *waiting_reason; /* why the last start did not succeed, or NULL */
 	const char *waiting_message;
 	enum plan_verdict startup, readiness;
 };
@@ -24,11 +24,11 @@ struct status_input {
 	enum pod_phase phase;
 	const struct status_container *containers; /* parallel to spec->containers */
 	const char *qos_class;
-	const char *runtime_name;                  /* prefix of containerID, "containerd" */
-	const char *const *host_ips;               /* NULL-terminated; primary first */
+	const char *runtime_name;                   /* prefix of containerID, "containerd" */
+	const char *const *host_ips;                /* NULL-terminated; primary first */
 	const char *failed_reason, *failed_message; /* rejected, evicted or past its deadline: the
 						       pod fails with these */
-	int64_t now_ns;         /* wall clock */
+	int64_t now_ns;                             /* wall clock */
 	int64_t agent_start_ns; /* wall clock: containers older than this keep their readiness */
 };
 

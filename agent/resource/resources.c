@@ -89,8 +89,8 @@ static bool is_sidecar(const Core__Container *c)
 }
 
 /* The most that init containers need at once: each runs beside the sidecars started before it. */
-static struct amounts init_peak(const Core__PodSpec *spec, struct amounts *ret_sidecars, bool *all_cpu,
-				bool *all_memory)
+static struct amounts init_peak(const Core__PodSpec *spec, struct amounts *ret_sidecars,
+				bool *all_cpu, bool *all_memory)
 {
 	struct amounts peak = { 0 }, sidecars = { 0 }, a, with;
 
@@ -112,8 +112,8 @@ static int64_t overhead_of(const Core__PodSpec *spec, const char *resource, bool
 {
 	for (size_t i = 0; i < spec->n_overhead; i++) {
 		if (str_eq(spec->overhead[i]->key, resource))
-			return in_milli ? milli(text_of(spec->overhead[i]->value)) :
-					  value(text_of(spec->overhead[i]->value));
+			return in_milli ? milli(text_of(spec->overhead[i]->value))
+					: value(text_of(spec->overhead[i]->value));
 	}
 	return 0;
 }
