@@ -7,6 +7,7 @@
  * Two lanes: ordinary calls share a pool of connections and the rate limit; the heartbeat lane
  * (Lease, node status) has a connection of its own and no limit. Two heartbeats in a row that get
  * no answer rebuild every connection, and watches resume from their last version.
+ * The program ignores SIGPIPE.
  */
 #pragma once
 
@@ -46,6 +47,8 @@ DEFINE_FREEP(kube_client_free, struct kube_client)
 struct kube_client *kube_client_heartbeat(struct kube_client *c);
 /* New credentials (taken over): every connection is rebuilt. */
 void kube_client_set_credentials(struct kube_client *c, struct kube_credentials *credentials);
+/* Reads the files behind the credentials again and rebuilds every connection. */
+int kube_client_reload(struct kube_client *c, struct err *e);
 /* False from a failed connection until the next answer. */
 bool kube_client_reachable(const struct kube_client *c);
 

@@ -29,8 +29,8 @@ struct kube_credentials {
 	char *ca_file, *cert_file, *key_file;
 };
 
-/* The current context of a kubeconfig file. Paths in it are relative to it. Unknown fields are
- * ignored with one warning each. */
+/* The current context of a kubeconfig file. Paths in it are relative to it; unknown fields are
+ * ignored. */
 int kubeconfig_load(const char *path, struct kube_credentials **ret_credentials, struct err *e);
 int kubeconfig_parse(const char *text, size_t len, const char *dir,
 		     struct kube_credentials **ret_credentials, struct err *e);
