@@ -47,6 +47,7 @@ struct peer {
 	struct peer *next;
 	struct h2 h2;
 	struct grpc_req *reqs;
+	bool dying; /* cancel callbacks run: what they send goes nowhere */
 };
 
 struct grpc_server {
@@ -92,6 +93,7 @@ static void peer_free(struct peer *p)
 {
 	struct grpc_server *s = p->server;
 
+	p->dying = true;
 	while (p->reqs)
 		req_detach(p->reqs);
 	for (struct peer **at = &s->peers; *at; at = &(*at)->next)
@@ -222,6 +224,8 @@ static void push_out(struct grpc_req *r)
 {
 	struct peer *p = r->peer;
 
+	if (p->dying)
+		return;
 	if (!r->headers_sent)
 		start_response(r);
 	else
