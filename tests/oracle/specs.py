@@ -312,14 +312,14 @@ def probe(action, **fields):
     return {**action, 'periodSeconds': 1, **fields}
 
 
-GET = {'httpGet': {'path': '/healthz', 'port': 8080}}
+GET = {'httpGet': {'path': '/hostName', 'port': 8080}}
 add('readiness-http', pod(web(readinessProbe=probe(GET))))
 add('readiness-http-headers', pod(web(ports=[{'containerPort': 8080, 'name': 'w'}], readinessProbe=probe({'httpGet': {'path': '/header?key=X', 'port': 'w', 'httpHeaders': [{'name': 'X', 'value': 'y'}]}}))))
 add('readiness-tcp', pod(web(readinessProbe=probe({'tcpSocket': {'port': 8080}}))))
 add('readiness-exec', pod(box(readinessProbe=probe({'exec': {'command': ['true']}}))))
 add('readiness-grpc', pod({'name': 'c', 'image': AGNHOST, 'args': ['grpc-health-checking'], 'readinessProbe': probe({'grpc': {'port': 5000}})}))
 add('readiness-exec-fails', pod(box(readinessProbe=probe({'exec': {'command': ['sh', '-c', 'echo why; exit 3']}}))), 'event:Unhealthy')
-add('readiness-http-fails', pod(web(readinessProbe=probe({'httpGet': {'path': '/none-such', 'port': 8080}}))), 'event:Unhealthy')
+add('readiness-http-fails', pod(web(readinessProbe=probe({'httpGet': {'path': '/healthz', 'port': 8080}}))), 'event:Unhealthy')
 add('readiness-tcp-fails', pod(box(readinessProbe=probe({'tcpSocket': {'port': 8080}}))), 'event:Unhealthy')
 add('liveness-exec', pod(box(livenessProbe=probe({'exec': {'command': ['true']}}))))
 add('liveness-fails', pod(box('touch /ok; sleep 2; rm /ok; exec sleep 100000', livenessProbe=probe({'exec': {'command': ['cat', '/ok']}}, failureThreshold=1))), 'restarts:1')
@@ -334,6 +334,6 @@ one('node-selector-mismatch', 'true', 'status:NodeAffinity', podfields={'nodeSel
 one('node-selector-match', 'true', podfields={'nodeSelector': {'kubernetes.io/hostname': 'node1'}})
 one('out-of-cpu', 'true', 'status:OutOfcpu', **lim(None, {'cpu': '1000'}))
 one('out-of-memory', 'true', 'status:OutOfmemory', **lim(None, {'memory': '900Gi'}))
-one('out-of-extended', 'true', 'status:UnexpectedAdmissionError', **lim({'example.com/thing': '1'}))
+one('extended-resource-unknown', 'true', **lim({'example.com/thing': '1'}))
 one('node-name-os', 'true', podfields={'os': {'name': 'linux'}})
 one('os-mismatch', 'true', 'status:PodOSNotSupported', podfields={'os': {'name': 'windows'}, 'securityContext': {}})
