@@ -1,6 +1,6 @@
 #!/bin/bash
-# build.sh core|e2e: upstream programs into $K8SBIN, from the pinned modules of tests/upstream.
-# core is what a cluster needs; e2e is the conformance suite and the programs inside its images.
+# build.sh core|e2e|recorder: upstream programs into $K8SBIN, from the pinned modules of tests/upstream.
+# core is what a cluster needs; e2e is the conformance suite and the programs inside its images; recorder is the oracle's.
 # A program is built again when the go.sum of its module changes.
 . "$(dirname "$0")/env.sh"
 set -e
@@ -46,5 +46,6 @@ e2e)
 	module k8s "e2e.test" go test -c -ldflags "$LD" -o "$K8SBIN/e2e.test" k8s.io/kubernetes/test/e2e
 	module sample-apiserver "sample-apiserver" env CGO_ENABLED=0 go build -ldflags '-s -w' -o "$K8SBIN/" k8s.io/sample-apiserver
 	;;
-*) echo "usage: build.sh core|e2e" >&2; exit 2 ;;
+recorder) (cd "$REPO/tests/oracle/recorder" && go build -o "$K8SBIN/recorder" .) ;;
+*) echo "usage: build.sh core|e2e|recorder" >&2; exit 2 ;;
 esac

@@ -136,6 +136,14 @@ node_runtime_up() {
 	wait_for 20 "registry of $n" in_ns "$n" curl -sf "http://$REGISTRY/v2/" || { tail -3 "$LOGS/$n-registry.log" >&2; return 1; }
 	wait_for 30 "containerd of $n" node_ctr version || { tail -3 "$LOGS/$n-containerd.log" >&2; return 1; }
 }
+# With --record-cri the agent speaks to a recorder before the runtime; what it saw is in $D/cri.jsonl.
+node_cri_socket() { [ "$RECORD" = 1 ] && echo /run/containerd/recorder.sock || echo /run/containerd/containerd.sock; }
+node_recorder_up() {
+	[ "$RECORD" = 1 ] || return 0
+	node_dir "$1"
+	node_run recorder "$K8SBIN/recorder" "$(node_cri_socket)" /run/containerd/containerd.sock "$D/cri.jsonl" &&
+		wait_for 10 "the recorder of $n" in_node "$n" test -S "$(node_cri_socket)"
+}
 node_pull() { # node image...: fetch from the loopback registry what the node does not have
 	local have i local_flag=
 	node_dir "$1"
@@ -169,7 +177,7 @@ node_agent_config() {
 	cgroupRoot: $CG
 	failCgroupV1: false
 	failSwapOn: false
-	containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+	containerRuntimeEndpoint: unix://$(node_cri_socket)
 	clusterDomain: cluster.local
 	clusterDNS: [$DNS_IP]
 	resolvConf: $D/resolv.conf
@@ -231,7 +239,7 @@ node_proxy_up() {
 node_down() {
 	local p
 	node_dir "$1"
-	for p in agent proxy containerd registry; do stop_pid "$D/$p.pid"; done
+	for p in agent proxy recorder containerd registry; do stop_pid "$D/$p.pid"; done
 	stop_pid "$D/init.pid" 3   # takes every process of the pid namespace and the mounts along
 	for p in 1 2 3 4 5; do
 		node_cgroups down
