@@ -33,3 +33,9 @@ void proto_set_str(char **field, const char *value);
 void proto_push_ptr(size_t *n, void ***items, void *item);
 #define proto_push(n, items, item) proto_push_ptr((n), (void ***)(items), (item))
 void proto_push_str(size_t *n, char ***items, const char *value);
+/* Appends an entry to a map<string, string> field, whatever message holds it: the entries of all
+ * such maps share one layout. */
+void proto_push_pair_ptr(size_t *n, void ***items, const ProtobufCMessageDescriptor *entry,
+			 const char *key, const char *value);
+#define proto_push_pair(n, items, entry, key, value) \
+	proto_push_pair_ptr((n), (void ***)(items), (entry), (key), (value))

@@ -90,3 +90,18 @@ void proto_push_str(size_t *n, char ***items, const char *value)
 {
 	proto_push(n, items, mem_strdup(value));
 }
+
+struct string_pair {
+	ProtobufCMessage base;
+	char *key, *value;
+};
+
+void proto_push_pair_ptr(size_t *n, void ***items, const ProtobufCMessageDescriptor *entry,
+			 const char *key, const char *value)
+{
+	struct string_pair *p = proto_new(entry);
+
+	proto_set_str(&p->key, key);
+	proto_set_str(&p->value, value ? value : "");
+	proto_push_ptr(n, items, p);
+}

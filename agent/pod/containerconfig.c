@@ -1,0 +1,385 @@
+/* A container's configuration for the runtime (contract in podconfig.h). Pure. */
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "base/proto.h"
+#include "base/str.h"
+#include "kube/codec.h"
+#include "podconfig.h"
+#include "podnamespace.h"
+#include "resource/resources.h"
+
+static const char *const masked_paths[] = {
+	"/proc/asound",     "/proc/acpi",        "/proc/interrupts",
+	"/proc/kcore",      "/proc/keys",        "/proc/latency_stats",
+	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+	"/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap",
+};
+
+static const char *const readonly_paths[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+static void label(Cri__ContainerConfig *c, const char *key, const char *value)
+{
+	proto_push_pair(&c->n_labels, &c->labels, &cri__container_config__labels_entry__descriptor,
+			key, value);
+}
+
+static void annotate(Cri__ContainerConfig *c, const char *key, const char *value)
+{
+	proto_push_pair(&c->n_annotations, &c->annotations,
+			&cri__container_config__annotations_entry__descriptor, key, value);
+}
+
+/* Takes value over. */
+static void annotate_take(Cri__ContainerConfig *c, const char *key, char *value)
+{
+	annotate(c, key, value);
+	free(value);
+}
+
+static char *json_text(struct json_object *o)
+{
+	char *text = mem_strdup(json_object_to_json_string_ext(
+	    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	json_object_put(o);
+	return text;
+}
+
+static void annotate_ports(Cri__ContainerConfig *c, const Core__Container *spec)
+{
+	struct json_object *list;
+	AUTO_FREE char *text = NULL;
+
+	if (!spec->n_ports)
+		return;
+	list = json_object_new_array();
+	for (size_t i = 0; i < spec->n_ports; i++)
+		json_object_array_add(list, codec_to_json(spec->ports[i]));
+	text = json_text(list);
+	annotate(c, "io.kubernetes.container.ports", text);
+}
+
+/* State that whoever runs this node next reads back (upstream kuberuntime/labels.go). */
+static void add_annotations(const struct container_input *in, Cri__ContainerConfig *c)
+{
+	const Core__Container *spec = in->container->spec;
+	const Core__Pod *pod = in->spec->pod;
+
+	annotate_take(c, "io.kubernetes.container.hash", str_fmt("%" PRIx64, in->container->hash));
+	annotate_take(c, "io.kubernetes.container.restartCount", str_fmt("%u", in->restart_count));
+	annotate(c, "io.kubernetes.container.terminationMessagePath",
+		 str_or(spec->terminationmessagepath, ""));
+	annotate(c, "io.kubernetes.container.terminationMessagePolicy",
+		 str_or(spec->terminationmessagepolicy, ""));
+	if (pod->metadata->has_deletiongraceperiodseconds)
+		annotate_take(c, "io.kubernetes.pod.deletionGracePeriod",
+			      str_fmt("%" PRId64, pod->metadata->deletiongraceperiodseconds));
+	if (pod->spec->has_terminationgraceperiodseconds)
+		annotate_take(c, "io.kubernetes.pod.terminationGracePeriod",
+			      str_fmt("%" PRId64, pod->spec->terminationgraceperiodseconds));
+	if (spec->lifecycle && spec->lifecycle->prestop) {
+		AUTO_FREE char *text = json_text(codec_to_json(spec->lifecycle->prestop));
+
+		annotate(c, "io.kubernetes.container.preStopHandler", text);
+	}
+	annotate_ports(c, spec);
+}
+
+static void add_labels(const struct container_input *in, Cri__ContainerConfig *c)
+{
+	label(c, "io.kubernetes.pod.name", in->spec->name);
+	label(c, "io.kubernetes.pod.namespace", in->spec->ns);
+	label(c, "io.kubernetes.pod.uid", in->spec->uid);
+	label(c, "io.kubernetes.container.name", in->container->spec->name);
+}
+
+static void add_command(const struct container_input *in, Cri__ContainerConfig *c)
+{
+	const Core__Container *spec = in->container->spec;
+
+	for (size_t i = 0; i < spec->n_command; i++)
+		proto_push(&c->n_command, &c->command, podenv_expand(in->env, spec->command[i]));
+	for (size_t i = 0; i < spec->n_args; i++)
+		proto_push(&c->n_args, &c->args, podenv_expand(in->env, spec->args[i]));
+	for (size_t i = 0; i < in->env->n; i++) {
+		Cri__KeyValue *kv = proto_new(&cri__key_value__descriptor);
+
+		proto_set_str(&kv->key, in->env->names[i]);
+		kv->value.len = strlen(in->env->values[i]);
+		kv->value.data = mem_dup(in->env->values[i], kv->value.len);
+		proto_push(&c->n_envs, &c->envs, kv);
+	}
+}
+
+static Cri__Mount *add_mount(Cri__ContainerConfig *c, const char *host, const char *inside)
+{
+	Cri__Mount *m = proto_new(&cri__mount__descriptor);
+
+	proto_set_str(&m->host_path, host);
+	/* a relative mount path is below the root */
+	m->container_path = *inside == '/' ? mem_strdup(inside) : str_fmt("/%s", inside);
+	proto_push(&c->n_mounts, &c->mounts, m);
+	return m;
+}
+
+static Cri__MountPropagation propagation_of(const char *name)
+{
+	if (str_eq(name, "HostToContainer"))
+		return CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER;
+	return str_eq(name, "Bidirectional") ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL
+					     : CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
+}
+
+/* ConfigMap, Secret, downward API and projected volumes are the agent's to write. */
+static bool volume_read_only(const Core__PodSpec *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->n_volumes; i++) {
+		const Core__VolumeSource *s = spec->volumes[i]->volumesource;
+
+		if (str_eq(spec->volumes[i]->name, name) && s)
+			return s->configmap || s->secret || s->downwardapi || s->projected;
+	}
+	return false;
+}
+
+static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c)
+{
+	const Core__Container *spec = in->container->spec;
+	const char *hosts = in->hosts_path;
+
+	for (size_t i = 0; i < spec->n_volumemounts; i++) {
+		const Core__VolumeMount *v = spec->volumemounts[i];
+		Cri__Mount *m = add_mount(c, in->mount_paths[i], str_or(v->mountpath, "/"));
+
+		m->readonly = v->readonly || volume_read_only(in->spec->pod->spec, v->name);
+		m->propagation = propagation_of(v->mountpropagation);
+		if (str_eq(v->mountpath, "/etc/hosts"))
+			hosts = NULL;
+	}
+	if (hosts)
+		add_mount(c, hosts, "/etc/hosts");
+	if (in->termination_path && !str_empty(spec->terminationmessagepath))
+		add_mount(c, in->termination_path, spec->terminationmessagepath);
+}
+
+/* --- resources --- */
+
+static void add_hugepages(const Core__Container *c, const struct podconfig_node *node,
+			  Cri__LinuxContainerResources *r)
+{
+	for (size_t i = 0; node->hugepage_sizes && node->hugepage_sizes[i]; i++) {
+		Cri__HugepageLimit *h = proto_new(&cri__hugepage_limit__descriptor);
+
+		proto_set_str(&h->page_size, node->hugepage_sizes[i]);
+		proto_push(&r->n_hugepage_limits, &r->hugepage_limits, h);
+	}
+	(void)c;
+}
+
+Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
+						  const Core__Container *c,
+						  const struct podconfig_node *node)
+{
+	Cri__LinuxContainerResources *r = proto_new(&cri__linux_container_resources__descriptor);
+	struct amounts a;
+
+	resources_of_container(c, &a);
+	r->cpu_shares =
+	    resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli : a.cpu_limit_milli);
+	r->memory_limit_in_bytes = a.memory_limit_bytes;
+	if (node->cpu_cfs_quota) {
+		r->cpu_period = node->cpu_period_usec;
+		r->cpu_quota = resources_cpu_quota_usec(a.cpu_limit_milli, node->cpu_period_usec);
+	}
+	r->oom_score_adj = resources_oom_score_adj(spec->pod->spec, c, node->memory_capacity_bytes);
+	/* no swap: the sum of memory and swap is the memory limit */
+	r->memory_swap_limit_in_bytes = a.memory_limit_bytes;
+	add_hugepages(c, node, r);
+	if (node->cgroup_v2)
+		proto_push_pair(&r->n_unified, &r->unified,
+				&cri__linux_container_resources__unified_entry__descriptor,
+				"memory.high", "max");
+	return r;
+}
+
+/* --- security context --- */
+
+static int seccomp_profile(const struct container_input *in, Cri__SecurityProfile **ret_profile,
+			   struct err *e)
+{
+	const Core__SecurityContext *sc = in->container->spec->securitycontext;
+	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
+	const Core__SeccompProfile *want = sc && sc->seccompprofile ? sc->seccompprofile
+					   : pod                    ? pod->seccompprofile
+								    : NULL;
+	AUTO_PROTO Cri__SecurityProfile *p = proto_new(&cri__security_profile__descriptor);
+
+	p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
+	if (want ? str_eq(want->type, "RuntimeDefault") : in->node->seccomp_default)
+		p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault;
+	if (want && str_eq(want->type, "Localhost")) {
+		if (str_empty(want->localhostprofile))
+			return err_set(e, ERR_INVALID,
+				       "localhostProfile must be set if seccompProfile type is "
+				       "Localhost.");
+		p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost;
+		p->localhost_ref =
+		    str_fmt("%s/seccomp/%s", in->node->root_dir, want->localhostprofile);
+	}
+	*ret_profile = TAKE(p);
+	return 0;
+}
+
+static void add_capabilities(const Core__Capabilities *caps, Cri__LinuxContainerSecurityContext *s)
+{
+	if (!caps)
+		return;
+	s->capabilities = proto_new(&cri__capability__descriptor);
+	for (size_t i = 0; i < caps->n_add; i++)
+		proto_push_str(&s->capabilities->n_add_capabilities,
+			       &s->capabilities->add_capabilities, caps->add[i]);
+	for (size_t i = 0; i < caps->n_drop; i++)
+		proto_push_str(&s->capabilities->n_drop_capabilities,
+			       &s->capabilities->drop_capabilities, caps->drop[i]);
+}
+
+static void add_proc_paths(const Core__SecurityContext *sc, Cri__LinuxContainerSecurityContext *s)
+{
+	if (sc && str_eq(sc->procmount, "Unmasked"))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(masked_paths); i++)
+		proto_push_str(&s->n_masked_paths, &s->masked_paths, masked_paths[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(readonly_paths); i++)
+		proto_push_str(&s->n_readonly_paths, &s->readonly_paths, readonly_paths[i]);
+}
+
+/* The container's own setting, else the pod's, else the image's. */
+static void add_user(const struct container_input *in, Cri__LinuxContainerSecurityContext *s)
+{
+	const Core__SecurityContext *sc = in->container->spec->securitycontext;
+	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
+
+	if (sc && sc->has_runasuser)
+		s->run_as_user = podnamespace_int64(sc->runasuser);
+	else if (pod && pod->has_runasuser)
+		s->run_as_user = podnamespace_int64(pod->runasuser);
+	else if (in->image_has_uid)
+		s->run_as_user = podnamespace_int64(in->image_uid);
+	else
+		proto_set_str(&s->run_as_username, str_or(in->image_username, ""));
+	if (sc && sc->has_runasgroup)
+		s->run_as_group = podnamespace_int64(sc->runasgroup);
+	else if (pod && pod->has_runasgroup)
+		s->run_as_group = podnamespace_int64(pod->runasgroup);
+}
+
+static bool must_be_non_root(const struct container_input *in)
+{
+	const Core__SecurityContext *sc = in->container->spec->securitycontext;
+	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
+
+	if (sc && sc->has_runasnonroot)
+		return sc->runasnonroot;
+	return pod && pod->runasnonroot;
+}
+
+static int verify_non_root(const struct container_input *in,
+			   const Cri__LinuxContainerSecurityContext *s, struct err *e)
+{
+	const Core__SecurityContext *sc = in->container->spec->securitycontext;
+	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
+	bool from_spec = (sc && sc->has_runasuser) || (pod && pod->has_runasuser);
+
+	if (!must_be_non_root(in))
+		return 0;
+	if (s->run_as_user && s->run_as_user->value == 0)
+		return err_set(e, ERR_INVALID,
+			       from_spec ? "container's runAsUser breaks non-root policy (pod: "
+					   "\"%s_%s(%s)\", container: %s)"
+					 : "container has runAsNonRoot and image will run as root "
+					   "(pod: \"%s_%s(%s)\", container: %s)",
+			       in->spec->name, in->spec->ns, in->spec->uid,
+			       in->container->spec->name);
+	if (!s->run_as_user && !str_empty(in->image_username))
+		return err_set(e, ERR_INVALID,
+			       "container has runAsNonRoot and image has non-numeric user (%s), "
+			       "cannot verify user is non-root (pod: \"%s_%s(%s)\", container: %s)",
+			       in->image_username, in->spec->name, in->spec->ns, in->spec->uid,
+			       in->container->spec->name);
+	if (!s->run_as_user)
+		return err_set(e, ERR_INVALID,
+			       "container has runAsNonRoot and image will run as root (pod: "
+			       "\"%s_%s(%s)\", container: %s)",
+			       in->spec->name, in->spec->ns, in->spec->uid,
+			       in->container->spec->name);
+	return 0;
+}
+
+static int security_context(const struct container_input *in,
+			    Cri__LinuxContainerSecurityContext **ret_context, struct err *e)
+{
+	const Core__SecurityContext *sc = in->container->spec->securitycontext;
+	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
+	AUTO_PROTO Cri__LinuxContainerSecurityContext *s =
+	    proto_new(&cri__linux_container_security_context__descriptor);
+
+	if (seccomp_profile(in, &s->seccomp, e) < 0)
+		return -1;
+	add_user(in, s);
+	if (verify_non_root(in, s, e) < 0)
+		return -1;
+	s->namespace_options = podnamespace_options(in->spec->pod->spec);
+	if (in->target_id && s->namespace_options->pid == CRI__NAMESPACE_MODE__CONTAINER) {
+		s->namespace_options->pid = CRI__NAMESPACE_MODE__TARGET;
+		proto_set_str(&s->namespace_options->target_id, in->target_id);
+	}
+	if (pod) {
+		podnamespace_groups(pod, &s->n_supplemental_groups, &s->supplemental_groups);
+		if (str_eq(pod->supplementalgroupspolicy, "Strict"))
+			s->supplemental_groups_policy = CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict;
+	}
+	s->selinux_options = podnamespace_selinux(sc && sc->selinuxoptions ? sc->selinuxoptions
+						  : pod                    ? pod->selinuxoptions
+									   : NULL);
+	if (sc) {
+		add_capabilities(sc->capabilities, s);
+		s->privileged = sc->privileged;
+		s->readonly_rootfs = sc->readonlyrootfilesystem;
+		s->no_new_privs = sc->has_allowprivilegeescalation && !sc->allowprivilegeescalation;
+	}
+	add_proc_paths(sc, s);
+	*ret_context = TAKE(s);
+	return 0;
+}
+
+int podconfig_container(const struct container_input *in, Cri__ContainerConfig **ret_config,
+			struct err *e)
+{
+	const Core__Container *spec = in->container->spec;
+	AUTO_PROTO Cri__ContainerConfig *c = proto_new(&cri__container_config__descriptor);
+
+	c->metadata = proto_new(&cri__container_metadata__descriptor);
+	proto_set_str(&c->metadata->name, spec->name);
+	c->metadata->attempt = in->restart_count;
+	c->image = proto_new(&cri__image_spec__descriptor);
+	proto_set_str(&c->image->image, in->image_ref);
+	proto_set_str(&c->image->user_specified_image, spec->image);
+	add_command(in, c);
+	proto_set_str(&c->working_dir, str_or(spec->workingdir, ""));
+	add_labels(in, c);
+	add_annotations(in, c);
+	add_mounts(in, c);
+	c->log_path = str_fmt("%s/%u.log", spec->name, in->restart_count);
+	c->stdin = spec->stdin;
+	c->stdin_once = spec->stdinonce;
+	c->tty = spec->tty;
+	c->linux = proto_new(&cri__linux_container_config__descriptor);
+	c->linux->resources = podconfig_resources(in->spec, spec, in->node);
+	if (security_context(in, &c->linux->security_context, e) < 0)
+		return -1;
+	*ret_config = TAKE(c);
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* One pod as the agent drives it: what is wanted, what is under way, what was said about it.
+ *
+ * Private to agent/pod: podset owns pods, podworker gives each its turn, podstep carries actions
+ * out. Everything that decides is recomputed each turn from specification and observation; what is
+ * kept here is only what is under way and back-off clocks.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "backoff.h"
+#include "podenvironment.h"
+#include "podplan.h"
+#include "podstatus.h"
+
+struct step;
+
+struct pod_container {
+	char *name;
+	enum plan_busy busy;
+	struct backoff crash;
+	bool crash_known;          /* crash was set since this agent started */
+	int64_t failed_until_usec; /* no new start before this: the last attempt failed */
+	unsigned failures;
+	char *waiting_reason, *waiting_message;
+	bool backed_off; /* the BackOff event of the current wait was sent */
+};
+
+struct pod {
+	struct pod_environment *env;
+	char *uid;
+	struct podspec *spec; /* NULL: known to the runtime only */
+	enum pod_phase phase;
+	bool gone;     /* no API object any more */
+	bool admitted; /* passed admission, or had before this agent started */
+	char *failed_reason, *failed_message;
+	Core__PodStatus *status; /* as last computed */
+	struct pod_container *containers; /* parallel to spec->containers */
+	size_t n_containers;
+	struct step *steps; /* under way */
+	enum plan_busy sandbox;
+	int64_t sandbox_not_before_usec;
+	unsigned sandbox_failures;
+	bool prepared, preparing;
+	int64_t prepare_not_before_usec;
+	unsigned prepare_failures;
+	bool releasing, released;
+	bool network_waited; /* the NetworkNotReady event was sent */
+	int64_t terminate_by_usec; /* monotonic: grace ends */
+	int64_t first_seen_usec;
+	sd_event_source *turn; /* pending turn */
+	sd_event_source *timer;
+};
+
+/* Gives the pod a turn soon: whatever changed is looked at then. */
+void pod_wake(struct pod *p);
+void pod_wake_at(struct pod *p, int64_t mono_usec);
+/* Moves the pod down its phases; moving up is a bug. */
+void pod_enter(struct pod *p, enum pod_phase phase);
+void pod_fail(struct pod *p, const char *reason, const char *message);
+void pod_event(struct pod *p, const char *type, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void pod_container_event(struct pod *p, int container, const char *type, const char *reason,
+			 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Why the container does not run; NULL reason clears it. */
+void pod_set_waiting(struct pod_container *c, const char *reason, const char *message);
+/* "name_namespace(uid)", as messages name pods. Heap. */
+char *pod_display(const struct pod *p);
+
+/* podstep: carries one action out; pod_step_done follows. */
+void podstep_start(struct pod *p, const struct plan_action *action);
+/* Drops everything under way except what must run to its end; callbacks will not come. */
+void podstep_cancel_all(struct pod *p);
+/* Cancels what only makes sense for a pod that is to live (pulls, starts, hooks). */
+void podstep_cancel_starting(struct pod *p);
+/* Stops under way that were given more time than is left now are started again. */
+void podstep_cancel_stopping(struct pod *p);
+/* Releases volumes, directories and cgroup of a terminated pod; sets p->released. */
+void podstep_release(struct pod *p);
+
+/* podworker: one turn. */
+void podworker_turn(struct pod *p);

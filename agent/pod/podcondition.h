@@ -1,0 +1,9 @@
+/* The pod conditions that the agent owns. Pure (upstream pkg/kubelet/status/generate.go). */
+#pragma once
+
+#include "podstatus.h"
+
+/* Appends to s->conditions: conditions of other owners first, then ours. s has its phase and
+ * container statuses already. */
+void podcondition_add_all(const struct status_input *in, Core__PodStatus *s);
+const Core__PodCondition *podcondition_find(const Core__PodStatus *s, const char *type);

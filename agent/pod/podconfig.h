@@ -1,0 +1,62 @@
+/* What the runtime is told of a pod and its containers. Pure.
+ *
+ *   specification + facts of the node + prepared paths → PodSandboxConfig, ContainerConfig
+ *
+ * Field by field as upstream's kuberuntime fills them; labels and annotations are state that any
+ * node agent must be able to take over.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "cri/runtime.pb-c.h"
+#include "poddns.h"
+#include "podenv.h"
+
+/* Facts of the node, from configuration and machine; strings live as long as the agent. */
+struct podconfig_node {
+	const char *root_dir;     /* /var/lib/kubelet */
+	const char *pod_logs_dir; /* /var/log/pods */
+	const char *cgroup_root;  /* "" or /rig/node1 */
+	bool cgroups_per_qos, systemd_cgroups;
+	bool seccomp_default, cpu_cfs_quota;
+	int64_t cpu_period_usec;
+	int64_t memory_capacity_bytes;
+	const char *const *hugepage_sizes; /* "2MB", …, NULL-terminated */
+	bool cgroup_v2;
+	struct dns_node dns;
+};
+
+char *podconfig_pod_dir(const struct podconfig_node *node, const char *uid);
+char *podconfig_log_dir(const struct podconfig_node *node, const char *ns, const char *name,
+			const char *uid);
+/* Cgroup path of the pod below the hierarchy's mount, without cgroup root for the runtime's view:
+ * /kubepods/burstable/pod<uid>; systemd: kubepods-burstable-pod<uid>.slice. */
+char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod *pod);
+
+int podconfig_sandbox(const struct podspec *spec, const struct podconfig_node *node,
+		      unsigned attempt, Cri__PodSandboxConfig **ret_config,
+		      struct dns_warning *ret_warning, struct err *e);
+
+/* What the effects found out before a container is made. */
+struct container_input {
+	const struct podspec *spec;
+	const struct container_spec *container;
+	const struct podconfig_node *node;
+	const struct env_list *env;
+	unsigned restart_count;
+	const char *image_ref;
+	bool image_has_uid;
+	int64_t image_uid;
+	const char *image_username;
+	const char *const *mount_paths; /* parallel to volumeMounts: where each volume is */
+	const char *hosts_path;         /* the managed hosts file, or NULL */
+	const char *termination_path;   /* host file behind terminationMessagePath, or NULL */
+	const char *target_id;          /* ephemeral: container whose PID namespace is joined */
+};
+
+int podconfig_container(const struct container_input *in, Cri__ContainerConfig **ret_config,
+			struct err *e);
+/* CPU and memory as the container's cgroup gets them. */
+Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
+						  const Core__Container *c,
+						  const struct podconfig_node *node);

@@ -1,0 +1,318 @@
+/* Files of a container (contract in podfiles.h). Effect. */
+#include "podfiles.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/str.h"
+
+struct files_call {
+	struct files *files;
+	void (*done)(void *ctx, struct files *files); /* NULL: cancelled */
+	void *ctx;
+};
+
+void files_free(struct files *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < f->n_mounts; i++) {
+		free(f->mounts[i].volume_path);
+		free(f->mounts[i].sub_path);
+		free(f->mounts[i].bind_path);
+		free(f->mounts[i].path);
+	}
+	free(f->mounts);
+	free(f->container_dir);
+	free(f->log_dir);
+	free(f->termination_path);
+	free(f->hosts_path);
+	free(f->hosts_text);
+	free(f);
+}
+
+/* A new file with an unguessable name: instances of one container must not share it. */
+static int make_termination_file(struct files *f)
+{
+	uint32_t random;
+	int fd;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return err_os(&f->error, errno, "getrandom");
+	if (fs_mkdir_all(f->container_dir, 0750, &f->error) < 0)
+		return -1;
+	f->termination_path = str_fmt("%s/%08x", f->container_dir, random);
+	fd = open(f->termination_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0 || fchmod(fd, 0666) < 0) {
+		err_os(&f->error, errno, "create %s", f->termination_path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* --- subPath --- */
+
+/* Makes the missing directories of sub_path below volume_fd, each opened before the next is made. */
+static int make_beneath(int volume_fd, const char *sub_path, mode_t mode, struct err *e)
+{
+	char **parts = strv_split(sub_path, '/');
+	int fd = fcntl(volume_fd, F_DUPFD_CLOEXEC, 3), r = 0;
+
+	for (size_t i = 0; parts[i] && r == 0; i++) {
+		int next;
+
+		if (!strcmp(parts[i], "."))
+			continue;
+		if (mkdirat(fd, parts[i], mode) == 0) {
+			/* the mode of the volume, whatever the umask */
+			if (fchmodat(fd, parts[i], mode, 0) < 0)
+				r = err_os(e, errno, "chmod subPath directory");
+		} else if (errno != EEXIST) {
+			r = err_os(e, errno, "create subPath directory");
+		}
+		next = r < 0 ? -1 : fs_open_beneath(fd, parts[i], O_PATH, 0, e);
+		if (next < 0)
+			r = -1;
+		close(fd);
+		fd = next;
+	}
+	if (fd >= 0)
+		close(fd);
+	strv_free(parts);
+	return r;
+}
+
+/* An existing subPath is taken as it is, through links inside the volume too. */
+static int open_sub_path(int volume_fd, const char *sub_path, struct err *e)
+{
+	struct stat st;
+	int fd = fs_open_beneath(volume_fd, sub_path, O_PATH, 0, NULL);
+
+	if (fd >= 0)
+		return fd;
+	if (fstat(volume_fd, &st) < 0)
+		return err_os(e, errno, "stat volume");
+	if (make_beneath(volume_fd, sub_path, st.st_mode & 07777, e) < 0)
+		return -1;
+	return fs_open_beneath(volume_fd, sub_path, O_PATH, 0, e);
+}
+
+static int make_bind_target(const char *path, bool directory, struct err *e)
+{
+	AUTO_FREE char *parent = mem_strdup(path);
+	int fd;
+
+	*strrchr(parent, '/') = '\0';
+	if (fs_mkdir_all(parent, 0750, e) < 0)
+		return -1;
+	if (directory)
+		return mkdir(path, 0750) < 0 && errno != EEXIST ?
+			       err_os(e, errno, "mkdir %s", path) :
+			       0;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return err_os(e, errno, "create %s", path);
+	close(fd);
+	return 0;
+}
+
+static int bind_sub_path(struct files_mount *m, struct err *e)
+{
+	AUTO_FD volume = open(m->volume_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD fd = -1;
+	AUTO_FREE char *proc = NULL;
+	struct stat st;
+
+	if (volume < 0)
+		return err_os(e, errno, "open %s", m->volume_path);
+	fd = open_sub_path(volume, m->sub_path, e);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_os(e, errno, "stat subPath");
+	/* a bind that an earlier attempt left behind may show something that was replaced since */
+	umount2(m->bind_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (make_bind_target(m->bind_path, S_ISDIR(st.st_mode), e) < 0)
+		return -1;
+	proc = str_fmt("/proc/self/fd/%d", fd);
+	if (mount(proc, m->bind_path, NULL, MS_BIND, NULL) < 0)
+		return err_os(e, errno, "bind %s", m->bind_path);
+	m->path = mem_strdup(m->bind_path);
+	return 0;
+}
+
+static int valid_sub_path(const char *sub_path, struct err *e)
+{
+	char **parts;
+	bool escapes;
+
+	if (*sub_path == '/')
+		return err_set(e, ERR_INVALID, "subPath %s must not be an absolute path", sub_path);
+	parts = strv_split(sub_path, '/');
+	escapes = strv_has(parts, "..");
+	strv_free(parts);
+	return escapes ? err_set(e, ERR_INVALID, "subPath %s must not contain '..'", sub_path) : 0;
+}
+
+static int resolve_mount(struct files_mount *m, struct err *e)
+{
+	if (str_empty(m->sub_path)) {
+		m->path = mem_strdup(m->volume_path);
+		return 0;
+	}
+	return valid_sub_path(m->sub_path, e) < 0 || bind_sub_path(m, e) < 0 ? -1 : 0;
+}
+
+static int make_all(struct files *f)
+{
+	if (fs_mkdir_all(f->log_dir, 0755, &f->error) < 0)
+		return -1;
+	if (f->termination && make_termination_file(f) < 0)
+		return -1;
+	if (f->hosts_path && fs_write_atomic(f->hosts_path, f->hosts_text, strlen(f->hosts_text),
+					     0644, &f->error) < 0)
+		return -1;
+	for (size_t i = 0; i < f->n_mounts; i++) {
+		if (resolve_mount(&f->mounts[i], &f->error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void work(void *arg)
+{
+	struct files_call *c = arg;
+
+	make_all(c->files);
+}
+
+static void done(void *arg)
+{
+	struct files_call *c = arg;
+
+	if (c->done)
+		c->done(c->ctx, c->files);
+	else
+		files_free(c->files);
+	free(c);
+}
+
+static void drop(void *arg)
+{
+	struct files_call *c = arg;
+
+	files_free(c->files);
+	free(c);
+}
+
+struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
+				 void (*fn)(void *ctx, struct files *files), void *ctx)
+{
+	struct files_call *c = NEW(struct files_call);
+
+	*c = (struct files_call){ .files = files, .done = fn, .ctx = ctx };
+	err_clear(&files->error);
+	job_submit(jobs, work, done, drop, c);
+	return c;
+}
+
+/* The job runs to its end; nobody hears of it. */
+void files_call_cancel(struct files_call *c)
+{
+	if (c)
+		c->done = NULL;
+}
+
+/* --- logs --- */
+
+#define LEGACY_LOG_DIR "/var/log/containers"
+enum { LEGACY_NAME_MAX = 251 };
+
+/* The name keeps room for the id; upstream cuts the rest at 251 bytes with the suffix. */
+static char *legacy_link(const char *ns, const char *pod, const char *container, const char *id)
+{
+	AUTO_FREE char *head = str_fmt("%s_%s_%s", pod, ns, container);
+	size_t room = LEGACY_NAME_MAX - strlen(id) - strlen("-.log");
+
+	if (strlen(head) > room)
+		head[room] = '\0';
+	return str_fmt(LEGACY_LOG_DIR "/%s-%s.log", head, id);
+}
+
+void containerlog_link(const char *ns, const char *pod, const char *container, const char *id,
+		       const char *log_path)
+{
+	AUTO_FREE char *link = legacy_link(ns, pod, container, id);
+	struct err e;
+
+	if (access(log_path, F_OK) < 0)
+		return;
+	if (fs_mkdir_all(LEGACY_LOG_DIR, 0755, &e) < 0) {
+		log_err_warning(&e, "log link of %s/%s", ns, pod);
+		return;
+	}
+	if (symlink(log_path, link) < 0 && errno != EEXIST) {
+		err_os(&e, errno, "symlink %s", link);
+		log_err_warning(&e, "log link of %s/%s", ns, pod);
+	}
+}
+
+/* The instance's log and its rotated pieces: N.log, N.log.<time>, N.log.<time>.gz. */
+static void remove_logs(const char *log_path)
+{
+	AUTO_FREE char *dir = mem_strdup(log_path);
+	char *base = strrchr(dir, '/');
+	struct dirent *d;
+	DIR *list;
+
+	if (!base)
+		return;
+	*base++ = '\0';
+	list = opendir(dir);
+	while (list && (d = readdir(list))) {
+		if (str_starts(d->d_name, base))
+			unlinkat(dirfd(list), d->d_name, 0);
+	}
+	if (list)
+		closedir(list);
+}
+
+void containerlog_remove(const struct podobs *obs, const struct obs_container *c)
+{
+	AUTO_FREE char *link = legacy_link(obs->ns, obs->name, c->name, c->id);
+
+	unlink(link);
+	if (!str_empty(c->log_path) && c->log_path[0] == '/')
+		remove_logs(c->log_path);
+}
+
+unsigned containerlog_restarts(const char *log_dir)
+{
+	DIR *list = opendir(log_dir);
+	struct dirent *d;
+	unsigned next = 0;
+
+	while (list && (d = readdir(list))) {
+		unsigned n;
+		char tail[8] = "";
+
+		if (sscanf(d->d_name, "%u.%7s", &n, tail) == 2 && str_starts(tail, "log") &&
+		    n + 1 > next)
+			next = n + 1;
+	}
+	if (list)
+		closedir(list);
+	return next;
+}

@@ -1,0 +1,202 @@
+/* Before the sandbox and after the end: directories, cgroup, volumes. Effect. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "podset.h"
+#include "resource/cgroups.h"
+#include "statusq.h"
+#include "step.h"
+
+enum { RETRY_BASE_USEC = 500 * USEC_PER_MSEC, RETRY_MAX_USEC = 30 * USEC_PER_SEC };
+
+/* --- directories and cgroup: one job --- */
+
+struct prepare_job {
+	struct step *step; /* NULL: cancelled */
+	struct kube_object *object;
+	const struct podconfig_node *node;
+	int64_t pids_limit;
+	char *pod_dir, *log_dir;
+	bool cgroup_failed;
+	struct err error;
+};
+
+static void prepare_work(void *arg)
+{
+	static const char *const subdirs[] = { "", "/volumes", "/plugins", "/containers" };
+	struct prepare_job *j = arg;
+
+	err_clear(&j->error);
+	if (cgroups_make_pod(j->node, j->pids_limit, (const Core__Pod *)j->object->msg,
+			     &j->error) < 0) {
+		j->cgroup_failed = true;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
+		AUTO_FREE char *dir = str_fmt("%s%s", j->pod_dir, subdirs[i]);
+
+		if (fs_mkdir_all(dir, 0750, &j->error) < 0)
+			return;
+	}
+	fs_mkdir_all(j->log_dir, 0755, &j->error);
+}
+
+static void prepare_free(void *arg)
+{
+	struct prepare_job *j = arg;
+
+	kube_object_unref(j->object);
+	free(j->pod_dir);
+	free(j->log_dir);
+	free(j);
+}
+
+static void prepare_failed(struct step *s, const char *reason, const char *fmt, const char *text)
+{
+	struct pod *p = s->pod;
+	int64_t delay = RETRY_BASE_USEC;
+
+	for (unsigned i = 0; i < p->prepare_failures && delay < RETRY_MAX_USEC; i++)
+		delay *= 2;
+	p->prepare_failures++;
+	p->prepare_not_before_usec = clock_mono_usec() + delay;
+	pod_event(p, "Warning", reason, "%s%s", fmt, text);
+	log_warning("pod %s/%s: %s%s", p->spec->ns, p->spec->name, fmt, text);
+	pod_wake_at(p, p->prepare_not_before_usec);
+	step_done(s);
+}
+
+static void on_volumes(void *ctx, const struct err *e)
+{
+	struct step *s = ctx;
+
+	s->volumes = NULL;
+	if (e) {
+		prepare_failed(s, "FailedMount", "", e->text);
+		return;
+	}
+	s->pod->prepared = true;
+	s->pod->prepare_failures = 0;
+	step_done(s);
+}
+
+static void prepare_done(void *arg)
+{
+	struct prepare_job *j = arg;
+	struct step *s = j->step;
+
+	if (s) {
+		s->prepare = NULL;
+		if (j->error.code != ERR_NONE && j->cgroup_failed)
+			prepare_failed(s, "FailedCreatePodContainer",
+				       "unable to ensure pod container exists: ", j->error.text);
+		else if (j->error.code != ERR_NONE)
+			prepare_failed(s, "FailedMountVolume",
+				       "error making pod data directories: ", j->error.text);
+		else
+			s->volumes = volumes_prepare(s->pod->env->volumes, s->pod->spec, on_volumes,
+						     s);
+	}
+	prepare_free(j);
+}
+
+void prepare_cancel(struct prepare_job *j)
+{
+	if (j)
+		j->step = NULL;
+}
+
+void prepare_begin(struct step *s)
+{
+	struct pod *p = s->pod;
+	struct prepare_job *j = NEW(struct prepare_job);
+
+	*j = (struct prepare_job){
+		.step = s,
+		.object = kube_object_ref(p->spec->object),
+		.node = p->env->node,
+		.pids_limit = cgroups_pids_limit(p->env->cgroups),
+		.pod_dir = podconfig_pod_dir(p->env->node, p->uid),
+		.log_dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid),
+	};
+	s->prepare = j;
+	job_submit(p->env->jobs, prepare_work, prepare_done, prepare_free, j);
+}
+
+/* --- release --- */
+
+struct release_job {
+	struct pod_environment *env;
+	char *uid;
+	struct err error;
+};
+
+/* A pod is looked up by its UID: it may have been dropped meanwhile. */
+static void release_end(struct pod_environment *env, const char *uid, const struct err *e,
+			const char *what)
+{
+	struct pod *p = podset_get(env->set, uid);
+
+	if (e)
+		log_err_warning(e, "%s of pod uid=%s", what, uid);
+	if (!p)
+		return;
+	p->releasing = false;
+	p->released = !e;
+	if (e)
+		pod_wake_at(p, clock_mono_usec() + USEC_PER_SEC);
+	else
+		pod_wake(p);
+}
+
+static void release_free(void *arg)
+{
+	struct release_job *j = arg;
+
+	free(j->uid);
+	free(j);
+}
+
+static void cgroup_work(void *arg)
+{
+	struct release_job *j = arg;
+
+	err_clear(&j->error);
+	cgroups_remove_pod(j->env->node, j->uid, &j->error);
+}
+
+static void cgroup_done(void *arg)
+{
+	struct release_job *j = arg;
+
+	release_end(j->env, j->uid, j->error.code == ERR_NONE ? NULL : &j->error, "cgroup");
+	release_free(j);
+}
+
+static void on_volumes_released(void *ctx, const struct err *e)
+{
+	struct release_job *j = ctx;
+
+	if (e) {
+		release_end(j->env, j->uid, e, "volumes");
+		release_free(j);
+		return;
+	}
+	job_submit(j->env->jobs, cgroup_work, cgroup_done, release_free, j);
+}
+
+void podstep_release(struct pod *p)
+{
+	struct release_job *j = NEW(struct release_job);
+
+	p->releasing = true;
+	objcache_release(p->env->objects, p->uid);
+	images_forget_pod(p->env->images, p->uid);
+	*j = (struct release_job){ .env = p->env, .uid = mem_strdup(p->uid) };
+	volumes_release(p->env->volumes, p->uid, on_volumes_released, j);
+}

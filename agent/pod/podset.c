@@ -1,0 +1,370 @@
+/* The pods of this node (contract in podset.h). Effect. */
+#include "podset.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/proto.h"
+#include "base/str.h"
+#include "podobserve.h"
+
+struct podset {
+	struct pod_environment *env;
+	struct map pods; /* uid → struct pod */
+	bool sources_ready, runtime_ready;
+};
+
+struct podset *podset_new(struct pod_environment *env)
+{
+	struct podset *s = NEW(struct podset);
+
+	s->env = env;
+	return s;
+}
+
+static void containers_free(struct pod_container *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(c[i].name);
+		free(c[i].waiting_reason);
+		free(c[i].waiting_message);
+	}
+	free(c);
+}
+
+static void pod_free(struct pod *p)
+{
+	podstep_cancel_all(p);
+	sd_event_source_disable_unref(p->turn);
+	sd_event_source_disable_unref(p->timer);
+	containers_free(p->containers, p->n_containers);
+	podspec_free(p->spec);
+	proto_free(p->status);
+	free(p->failed_reason);
+	free(p->failed_message);
+	free(p->uid);
+	free(p);
+}
+
+void podset_free(struct podset *s)
+{
+	void *value;
+
+	if (!s)
+		return;
+	for (size_t cursor = 0; map_next(&s->pods, &cursor, NULL, &value);)
+		pod_free(value);
+	map_fini(&s->pods);
+	free(s);
+}
+
+struct pod *podset_get(struct podset *s, const char *uid)
+{
+	return map_get(&s->pods, uid);
+}
+
+bool podset_next(struct podset *s, size_t *cursor, struct pod **ret_pod)
+{
+	void *value;
+
+	if (!map_next(&s->pods, cursor, NULL, &value))
+		return false;
+	*ret_pod = value;
+	return true;
+}
+
+struct pod *podset_find(struct podset *s, const char *ns, const char *name)
+{
+	struct pod *p;
+
+	for (size_t cursor = 0; podset_next(s, &cursor, &p);) {
+		if (p->spec && !p->gone && str_eq(p->spec->ns, ns) && str_eq(p->spec->name, name))
+			return p;
+	}
+	return NULL;
+}
+
+bool podset_sources_ready(const struct podset *s)
+{
+	return s->sources_ready;
+}
+
+void podset_drop(struct podset *s, struct pod *p)
+{
+	map_remove(&s->pods, p->uid);
+	pod_free(p);
+}
+
+/* --- turns --- */
+
+static int on_turn(sd_event_source *src, void *userdata)
+{
+	struct pod *p = userdata;
+
+	p->turn = sd_event_source_unref(src);
+	podworker_turn(p);
+	return 0;
+}
+
+void pod_wake(struct pod *p)
+{
+	if (!p->turn)
+		sd_event_add_defer(p->env->loop, &p->turn, on_turn, p);
+}
+
+static int on_timer(sd_event_source *src, uint64_t usec, void *userdata)
+{
+	(void)src;
+	(void)usec;
+	pod_wake(userdata);
+	return 0;
+}
+
+void pod_wake_at(struct pod *p, int64_t mono_usec)
+{
+	uint64_t due;
+
+	if (!p->timer) {
+		sd_event_add_time(p->env->loop, &p->timer, CLOCK_MONOTONIC, (uint64_t)mono_usec,
+				  10 * USEC_PER_MSEC, on_timer, p);
+		return;
+	}
+	if (sd_event_source_get_enabled(p->timer, NULL) > 0 &&
+	    sd_event_source_get_time(p->timer, &due) >= 0 && (int64_t)due <= mono_usec)
+		return;
+	sd_event_source_set_time(p->timer, (uint64_t)mono_usec);
+	sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
+}
+
+void podset_wake(struct podset *s, const char *uid)
+{
+	struct pod *p = podset_get(s, uid);
+
+	if (p)
+		pod_wake(p);
+}
+
+void podset_wake_all(struct podset *s)
+{
+	struct pod *p;
+
+	for (size_t cursor = 0; podset_next(s, &cursor, &p);)
+		pod_wake(p);
+}
+
+/* --- sources --- */
+
+static struct pod *add_pod(struct podset *s, const char *uid)
+{
+	struct pod *p = NEW(struct pod);
+
+	p->env = s->env;
+	p->uid = mem_strdup(uid);
+	p->first_seen_usec = clock_mono_usec();
+	map_put(&s->pods, uid, p);
+	return p;
+}
+
+/* What is under way for a container goes on under the new version of the specification. */
+static void set_spec(struct pod *p, struct podspec *spec)
+{
+	struct pod_container *now = mem_calloc(spec->n_containers, sizeof(*now));
+
+	for (size_t i = 0; i < spec->n_containers; i++) {
+		int at = p->spec ? podspec_find(p->spec, spec->containers[i].spec->name) : -1;
+
+		if (at >= 0) {
+			now[i] = p->containers[at];
+			p->containers[at] = (struct pod_container){ 0 };
+		} else {
+			now[i].name = mem_strdup(spec->containers[i].spec->name);
+		}
+	}
+	containers_free(p->containers, p->n_containers);
+	podspec_free(p->spec);
+	p->spec = spec;
+	p->containers = now;
+	p->n_containers = spec->n_containers;
+}
+
+static int64_t deletion_grace(const struct podspec *spec)
+{
+	return spec && spec->pod->metadata->deletiontimestamp ? podspec_grace_sec(spec) : -1;
+}
+
+void podset_put(struct podset *s, struct kube_object *object)
+{
+	const char *uid = object->meta->uid;
+	struct pod *p;
+	int64_t before, now;
+
+	if (str_empty(uid) || !((const Core__Pod *)object->msg)->spec)
+		return;
+	p = podset_get(s, uid);
+	if (!p)
+		p = add_pod(s, uid);
+	before = deletion_grace(p->spec);
+	set_spec(p, podspec_new(object));
+	p->gone = false;
+	now = deletion_grace(p->spec);
+	if (before >= 0 && now >= 0 && now < before)
+		podstep_cancel_stopping(p);
+	pod_wake(p);
+}
+
+void podset_remove(struct podset *s, struct kube_object *object)
+{
+	struct pod *p = podset_get(s, object->meta->uid);
+
+	if (!p)
+		return;
+	p->gone = true;
+	pod_wake(p);
+}
+
+/* Pods that only the runtime knows: nobody wants them any more. */
+static void adopt_orphans(struct podset *s)
+{
+	const struct podobs *obs;
+
+	if (!s->sources_ready || !s->runtime_ready)
+		return;
+	for (size_t cursor = 0; podobserve_next(s->env->observe, &cursor, &obs);)
+		podset_observed(s, obs->uid);
+}
+
+void podset_source_ready(struct podset *s)
+{
+	s->sources_ready = true;
+	adopt_orphans(s);
+	podset_wake_all(s);
+}
+
+void podset_runtime_ready(struct podset *s)
+{
+	s->runtime_ready = true;
+	adopt_orphans(s);
+	podset_wake_all(s);
+}
+
+/* A pod known to the runtime only gets the least specification that can be terminated. */
+static struct kube_object *orphan_object(const struct podobs *obs)
+{
+	Core__Pod *pod = proto_new(&core__pod__descriptor);
+
+	pod->metadata = proto_new(&meta__object_meta__descriptor);
+	proto_set_str(&pod->metadata->uid, obs->uid);
+	proto_set_str(&pod->metadata->namespace_, obs->ns);
+	proto_set_str(&pod->metadata->name, obs->name);
+	pod->metadata->has_deletiongraceperiodseconds = true;
+	pod->metadata->deletiongraceperiodseconds = 1;
+	pod->metadata->deletiontimestamp = proto_new(&meta__time__descriptor);
+	pod->spec = proto_new(&core__pod_spec__descriptor);
+	pod->status = proto_new(&core__pod_status__descriptor);
+	return kube_object_new(KUBE_POD, pod);
+}
+
+void podset_observed(struct podset *s, const char *uid)
+{
+	struct pod *p = podset_get(s, uid);
+	const struct podobs *obs;
+
+	if (p) {
+		pod_wake(p);
+		return;
+	}
+	obs = podobserve_get(s->env->observe, uid);
+	if (!obs || !s->sources_ready)
+		return;
+	log_info("pod %s/%s uid=%s is in the runtime but nowhere else: removing it", obs->ns,
+		 obs->name, uid);
+	p = add_pod(s, uid);
+	struct kube_object *object = orphan_object(obs);
+	set_spec(p, podspec_new(object));
+	kube_object_unref(object);
+	p->gone = true;
+	p->admitted = true;
+	pod_wake(p);
+}
+
+/* --- small services for worker and steps --- */
+
+void pod_enter(struct pod *p, enum pod_phase phase)
+{
+	if (phase <= p->phase) {
+		if (phase < p->phase)
+			log_error("pod uid=%s may not go from %s to %s", p->uid,
+				  pod_phase_name(p->phase), pod_phase_name(phase));
+		return;
+	}
+	log_v(2, "pod %s/%s uid=%s: %s -> %s", p->spec->ns, p->spec->name, p->uid,
+	      pod_phase_name(p->phase), pod_phase_name(phase));
+	p->phase = phase;
+	if (phase == POD_TERMINATING) {
+		p->terminate_by_usec =
+			clock_mono_usec() + podspec_grace_sec(p->spec) * USEC_PER_SEC;
+		podstep_cancel_starting(p);
+	}
+	pod_wake(p);
+}
+
+void pod_fail(struct pod *p, const char *reason, const char *message)
+{
+	if (p->failed_reason)
+		return;
+	p->failed_reason = mem_strdup(reason);
+	p->failed_message = mem_strdup(message);
+	pod_event(p, "Warning", reason, "%s", message);
+	pod_enter(p, POD_TERMINATING);
+}
+
+void pod_event(struct pod *p, const char *type, const char *reason, const char *fmt, ...)
+{
+	AUTO_STR text = { 0 };
+	AUTO_PROTO Core__ObjectReference *ref = NULL;
+	va_list ap;
+
+	if (p->gone)
+		return;
+	va_start(ap, fmt);
+	str_vprintf(&text, fmt, ap);
+	va_end(ap);
+	ref = event_reference(p->spec->object, NULL);
+	event_record(p->env->events, ref, type, reason, "%s", str_text(&text));
+}
+
+void pod_container_event(struct pod *p, int container, const char *type, const char *reason,
+			 const char *fmt, ...)
+{
+	AUTO_STR text = { 0 };
+	AUTO_PROTO Core__ObjectReference *ref = NULL;
+	AUTO_FREE char *path = NULL;
+	va_list ap;
+
+	if (p->gone)
+		return;
+	va_start(ap, fmt);
+	str_vprintf(&text, fmt, ap);
+	va_end(ap);
+	if (container >= 0)
+		path = podspec_field_path(&p->spec->containers[container]);
+	ref = event_reference(p->spec->object, path);
+	event_record(p->env->events, ref, type, reason, "%s", str_text(&text));
+}
+
+void pod_set_waiting(struct pod_container *c, const char *reason, const char *message)
+{
+	free(c->waiting_reason);
+	free(c->waiting_message);
+	c->waiting_reason = mem_strdup(reason);
+	c->waiting_message = mem_strdup(message);
+}
+
+char *pod_display(const struct pod *p)
+{
+	return str_fmt("%s_%s(%s)", p->spec->name, p->spec->ns, p->uid);
+}

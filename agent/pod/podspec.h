@@ -1,0 +1,58 @@
+/* A pod's specification as the agent walks it: every container in start order, with its kind. Pure.
+ *
+ * Built once per version of a pod object and immutable after that. Ephemeral containers are re-read
+ * as Core__Container (the two messages share field numbers), so that one code path serves all.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "k8s/core.pb-c.h"
+#include "kube/object.h"
+
+enum container_kind {
+	CONTAINER_INIT,
+	CONTAINER_SIDECAR, /* an init container with restartPolicy Always */
+	CONTAINER_MAIN,
+	CONTAINER_EPHEMERAL,
+};
+
+struct container_spec {
+	enum container_kind kind;
+	unsigned index; /* among containers, initContainers or ephemeralContainers */
+	const Core__Container *spec;
+	uint64_t hash;          /* value of the annotation io.kubernetes.container.hash */
+	const char *target;     /* ephemeral: targetContainerName or NULL */
+	Core__Container *owned; /* ephemeral: the re-read message */
+};
+
+struct podspec {
+	struct kube_object *object;
+	const Core__Pod *pod;
+	const char *uid, *ns, *name;
+	struct container_spec *containers; /* init (with sidecars), main, ephemeral */
+	size_t n_containers, n_init, n_main;
+};
+
+struct podspec *podspec_new(struct kube_object *object);
+void podspec_free(struct podspec *spec);
+
+/* Index into containers, or -1. */
+int podspec_find(const struct podspec *spec, const char *container_name);
+bool podspec_host_network(const struct podspec *spec);
+bool podspec_is_static(const struct podspec *spec);
+/* "Always", "OnFailure" or "Never"; never NULL. */
+const char *podspec_restart_policy(const struct podspec *spec);
+/* What happens after the container exits: restart rules, then its own policy, then the pod's
+ * (upstream api/v1/pod ContainerShouldRestart). */
+bool podspec_should_restart(const struct podspec *spec, const struct container_spec *c,
+			    int exit_code);
+/* Seconds a container gets between TERM and KILL: deletionGracePeriodSeconds, else the spec's. */
+int64_t podspec_grace_sec(const struct podspec *spec);
+/* A label or annotation of the pod, or NULL. */
+const char *podspec_annotation(const Core__Pod *pod, const char *key);
+const char *podspec_label(const Core__Pod *pod, const char *key);
+/* "spec.containers{name}", "spec.initContainers{name}", … as events name a container. Heap. */
+char *podspec_field_path(const struct container_spec *c);

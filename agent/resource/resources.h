@@ -1,0 +1,43 @@
+/* CPU, memory and huge page amounts of containers and pods, and what the kernel is told. Pure.
+ *
+ * Sums follow upstream's component-helpers (PodRequests, PodLimits): containers and sidecars add
+ * up, init containers count with the sidecars started before them, overhead comes on top.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "k8s/core.pb-c.h"
+
+struct amounts {
+	bool has_cpu_request, has_cpu_limit, has_memory_limit;
+	int64_t cpu_request_milli, cpu_limit_milli;
+	int64_t memory_request_bytes, memory_limit_bytes;
+};
+
+enum {
+	CPU_PERIOD_USEC = 100000,
+	CPU_SHARES_MIN = 2,
+	CPU_SHARES_MAX = 262144,
+	CPU_QUOTA_MIN_USEC = 1000,
+	OOM_SCORE_GUARANTEED = -997,
+	OOM_SCORE_BEST_EFFORT = 1000,
+};
+
+void resources_of_container(const Core__Container *c, struct amounts *ret_amounts);
+/* Limits of the pod count only when every container has one; then they bound the pod's cgroup. */
+void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amounts *ret_amounts);
+
+/* "Guaranteed", "Burstable" or "BestEffort". */
+const char *resources_qos(const Core__PodSpec *spec);
+
+int64_t resources_cpu_shares(int64_t milli);
+/* 0 means no quota. */
+int64_t resources_cpu_quota_usec(int64_t milli, int64_t period_usec);
+int resources_oom_score_adj(const Core__PodSpec *spec, const Core__Container *c,
+			    int64_t memory_capacity_bytes);
+/* Text of a quantity for one resource in a container's limits or requests, or NULL. */
+const char *resources_limit(const Core__ResourceRequirements *r, const char *resource);
+const char *resources_request(const Core__ResourceRequirements *r, const char *resource);

@@ -1,0 +1,25 @@
+#!/bin/bash
+# node-init.sh NAME ROOT RUNTIME PAUSE: pid 1 of a node's namespaces (mount, pid, uts; the netns was entered before).
+# What a node writes goes to directories of its own under ROOT; then this becomes a process that only reaps.
+n=$1 R=$2 runtime=$3 pause=$4
+set -e
+mount --make-rprivate /
+mount --make-rshared /
+mount -t proc proc /proc
+hostname "$n"
+bind() { # path [source]
+	mkdir -p "$1" "$R${2:-$1}"
+	mount --bind "$R${2:-$1}" "$1"
+}
+for d in /var/lib/kubelet /var/lib/kube-proxy /var/lib/cni /var/log/pods /var/log/containers /etc/cni /etc/kubernetes /usr/libexec/kubernetes /run; do bind $d; done
+bind /var/lib/containerd "/var/lib/containerd-$runtime"   # never one runtime's state under another
+bind /tmp
+chmod 1777 /tmp
+mkdir -p /run/netns /run/lock /run/containerd
+# The agent writes three sysctls that belong to the whole machine. Show it files that already hold what it wants.
+for kv in vm/overcommit_memory=1 kernel/panic=10 kernel/panic_on_oops=1; do
+	f=$R/sysctl-$(basename "${kv%=*}")
+	echo "${kv#*=}" > "$f"
+	mount --bind "$f" "/proc/sys/${kv%=*}"
+done
+exec "$pause"
