@@ -18,6 +18,7 @@
 #include "k8s/core.pb-c.h"
 #include "kube/client.h"
 #include "kube/codec.h"
+#include "kube/event.h"
 #include "kube/informer.h"
 #include "kube/kubeconfig.h"
 #include "kube/time.h"
@@ -461,6 +462,52 @@ static void heartbeat_beside_many_watches(void **state)
 	kube_object_unref(made.object);
 }
 
+/* ---- events ---- */
+
+static void on_any_event(void *ctx, struct kube_object *o)
+{
+	const Core__Event *e = (Core__Event *)o->msg;
+	struct log *l = ctx;
+
+	str_printf(&l->text, "%s*%d ", e->message, e->count);
+}
+
+static void on_counted_event(void *ctx, struct kube_object *before, struct kube_object *now)
+{
+	(void)before;
+	on_any_event(ctx, now);
+}
+
+static const struct informer_ops event_ops = { on_any_event, on_counted_event, NULL, on_synced };
+
+static void events_are_counted_and_combined(void **state)
+{
+	struct event_recorder *r = event_recorder_new(t.client, t.loop, "keelson", "n1", 50, 100);
+	AUTO_PROTO Core__ObjectReference *about = event_reference_node("n1");
+	struct log l = { 0 };
+	struct informer *inf = informer_new(t.client, KUBE_EVENT, "default",
+					    "involvedObject.name=n1", NULL, &event_ops, &l);
+
+	(void)state;
+	expect_text(&l, ".");
+	for (int i = 0; i < 3; i++)
+		event_record(r, about, EVENT_NORMAL, "Same", "same");
+	expect_text(&l, ".same*1 same*2 same*3 ");
+	str_reset(&l.text);
+	for (int i = 0; i < 11; i++)
+		event_record(r, about, EVENT_WARNING, "Differs", "%d", i);
+	expect_text(&l, "0*1 1*1 2*1 3*1 4*1 5*1 6*1 7*1 8*1 (combined from similar events): 9*1 "
+			"(combined from similar events): 10*2 ");
+	for (int i = 0; i < 40; i++)
+		event_record(r, about, EVENT_WARNING, "Spam", "spam");
+	for (int i = 0; i < 1000 && event_recorder_pending(r); i++)
+		sd_event_run(t.loop, 100000);
+	assert_int_equal(event_recorder_pending(r), 0);
+	informer_free(inf);
+	event_recorder_free(r);
+	str_fini(&l.text);
+}
+
 /* ---- credentials ---- */
 
 static void write_file(const char *name, mode_t mode, const char *text)
@@ -563,6 +610,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(informer_follows_in_json),
 		cmocka_unit_test(informer_survives_a_restart_of_the_server),
 		cmocka_unit_test(heartbeat_beside_many_watches),
+		cmocka_unit_test(events_are_counted_and_combined),
 		cmocka_unit_test(credentials_of_every_kind),
 	};
 
