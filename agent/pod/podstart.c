@@ -72,7 +72,8 @@ void start_failed(struct step *s, const char *reason, const char *message)
 static void fail_with_event(struct step *s, const char *reason, const char *message)
 {
 	if (step_container(s))
-		pod_container_event(s->pod, s->container, "Warning", "Failed", "Error: %s", message);
+		pod_container_event(s->pod, s->container, "Warning", "Failed", "Error: %s",
+				    message);
 	start_failed(s, reason, message);
 	step_done(s);
 }
@@ -99,7 +100,8 @@ static void on_killed_after_hook(void *ctx, void *reply, const struct err *e)
 	s->rpc = NULL;
 	proto_free(reply);
 	if (e && e->code != ERR_NOT_FOUND)
-		log_err_warning(e, "stopping %s after its postStart hook failed", s->container_name);
+		log_err_warning(e, "stopping %s after its postStart hook failed",
+				s->container_name);
 	start_failed(s, "PostStartHookError", s->start->hook_error);
 	step_done(s);
 }
@@ -109,7 +111,7 @@ static void on_poststart(void *ctx, const struct err *e)
 {
 	struct step *s = ctx;
 	AUTO_PROTO Cri__StopContainerRequest *req =
-		proto_new(&cri__stop_container_request__descriptor);
+	    proto_new(&cri__stop_container_request__descriptor);
 
 	s->hook = NULL;
 	if (!e) {
@@ -182,7 +184,7 @@ static void on_created(void *ctx, void *reply, const struct err *e)
 	struct step *s = ctx;
 	AUTO_PROTO Cri__CreateContainerResponse *r = reply;
 	AUTO_PROTO Cri__StartContainerRequest *req =
-		proto_new(&cri__start_container_request__descriptor);
+	    proto_new(&cri__start_container_request__descriptor);
 
 	s->rpc = NULL;
 	if (!step_container(s) || (!e && s->pod->phase != POD_SYNC)) {
@@ -229,7 +231,7 @@ static void create(struct step *s)
 	struct start *st = s->start;
 	const struct podobs *obs = podobserve_get(p->env->observe, p->uid);
 	AUTO_PROTO Cri__CreateContainerRequest *req =
-		proto_new(&cri__create_container_request__descriptor);
+	    proto_new(&cri__create_container_request__descriptor);
 	AUTO_FREE const char **paths = mem_calloc(st->files->n_mounts + 1, sizeof(*paths));
 	struct container_input in = {
 		.spec = p->spec,
@@ -288,7 +290,7 @@ static int add_mounts(struct step *s, struct files *f, const char *pod_dir, stru
 		struct files_mount *m = &f->mounts[f->n_mounts++];
 
 		m->volume_path =
-			volumes_path(s->pod->env->node->root_dir, s->pod->spec->pod, v->name);
+		    volumes_path(s->pod->env->node->root_dir, s->pod->spec->pod, v->name);
 		if (!m->volume_path)
 			return err_set(e, ERR_INVALID,
 				       "cannot find volume \"%s\" to mount into container \"%s\"",
@@ -300,7 +302,8 @@ static int add_mounts(struct step *s, struct files *f, const char *pod_dir, stru
 			if (!m->sub_path)
 				return -1;
 		}
-		m->bind_path = str_fmt("%s/volume-subpaths/%s/%s/%zu", pod_dir, v->name, c->name, i);
+		m->bind_path =
+		    str_fmt("%s/volume-subpaths/%s/%s/%zu", pod_dir, v->name, c->name, i);
 	}
 	return 0;
 }
@@ -330,9 +333,8 @@ static void add_hosts(struct step *s, struct files *f, const char *pod_dir)
 		return;
 	}
 	f->hosts_path = str_fmt("%s/etc-hosts", pod_dir);
-	f->hosts_text = poddns_hosts_file(s->pod->spec,
-					  sandbox ? (const char *const *)sandbox->ips : NULL, domain,
-					  node_hosts);
+	f->hosts_text = poddns_hosts_file(
+	    s->pod->spec, sandbox ? (const char *const *)sandbox->ips : NULL, domain, node_hosts);
 }
 
 static void make_files(struct step *s)
@@ -341,7 +343,7 @@ static void make_files(struct step *s)
 	const Core__Container *c = p->spec->containers[s->container].spec;
 	AUTO_FREE char *pod_dir = podconfig_pod_dir(p->env->node, p->uid);
 	AUTO_FREE char *log_dir =
-		podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid);
+	    podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid);
 	struct files *f = NEW(struct files);
 	struct err e;
 
@@ -368,9 +370,8 @@ static const void *find_object(void *ctx, enum env_source source, const char *na
 	struct env_ctx *c = ctx;
 	struct kube_object *o = NULL;
 
-	if (objcache_get(c->pod->env->objects,
-			 source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP, c->pod->spec->ns,
-			 name, &o) != OBJ_PRESENT)
+	if (objcache_get(c->pod->env->objects, source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP,
+			 c->pod->spec->ns, name, &o) != OBJ_PRESENT)
 		return NULL;
 	return o->msg;
 }
@@ -407,9 +408,9 @@ static int make_env(struct step *s, struct err *e)
 		.allocatable_ephemeral_bytes = p->env->allocatable_ephemeral_bytes,
 	};
 
-	in.pod_ips = podspec_host_network(p->spec) ? in.host_ips :
-		     sandbox			   ? (const char *const *)sandbox->ips :
-						     NULL;
+	in.pod_ips = podspec_host_network(p->spec) ? in.host_ips
+		     : sandbox                     ? (const char *const *)sandbox->ips
+						   : NULL;
 	return podenv_make(&in, &s->start->env, e);
 }
 
@@ -529,8 +530,8 @@ static void hold(void *ctx, enum env_source source, const char *name)
 
 	if (!str_empty(name))
 		objcache_hold(s->pod->env->objects, s->pod->uid,
-			      source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP, s->pod->spec->ns,
-			      name);
+			      source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP,
+			      s->pod->spec->ns, name);
 }
 
 static void on_objects(void *ctx, const struct err *e)
@@ -554,8 +555,8 @@ static void recover_attempt(struct step *s)
 
 	if (s->attempt)
 		return;
-	dir = podconfig_log_dir(s->pod->env->node, s->pod->spec->ns, s->pod->spec->name,
-				s->pod->uid);
+	dir =
+	    podconfig_log_dir(s->pod->env->node, s->pod->spec->ns, s->pod->spec->name, s->pod->uid);
 	log = str_fmt("%s/%s", dir, s->container_name);
 	s->attempt = containerlog_restarts(log);
 }

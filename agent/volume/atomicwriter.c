@@ -217,8 +217,7 @@ static void unlink_stale(int dir, const struct payload *p)
 static int switch_to(int dir, const char *version)
 {
 	unlinkat(dir, NEW_LINK, 0);
-	if (symlinkat(version, dir, NEW_LINK) < 0 ||
-	    renameat(dir, NEW_LINK, dir, DATA_LINK) < 0)
+	if (symlinkat(version, dir, NEW_LINK) < 0 || renameat(dir, NEW_LINK, dir, DATA_LINK) < 0)
 		return -errno;
 	return 0;
 }

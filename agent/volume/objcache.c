@@ -226,8 +226,7 @@ void objcache_hold(struct objcache *c, const char *holder, enum kube_kind kind, 
 		o->name = mem_strdup(name);
 		map_put(&c->objects, key, o);
 		selector = str_fmt("metadata.name=%s", name);
-		o->informer =
-			informer_new(c->client, kind, ns, selector, NULL, &object_ops, o);
+		o->informer = informer_new(c->client, kind, ns, selector, NULL, &object_ops, o);
 	}
 	sd_event_source_disable_unref(TAKE(o->idle));
 	if (!strv_has(o->holders, holder))

@@ -146,8 +146,8 @@ static int put_object(struct payload *p, const struct payload_input *in, enum en
 	if (r)
 		return r;
 	if (!object)
-		return optional ? 0 :
-				  err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found",
+		return optional ? 0
+				: err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found",
 					  source == ENV_SECRET ? "secret" : "configmap", name);
 	d = source == ENV_SECRET ? secret_data(object) : config_map_data(object);
 	r = put_data(p, &d, items, n_items, mode, optional, e);
@@ -196,13 +196,13 @@ int64_t payload_fs_user(const Core__PodSpec *spec)
 	int64_t user = -1;
 
 	for (size_t i = 0; i < spec->n_containers + spec->n_initcontainers; i++) {
-		const Core__Container *c = i < spec->n_containers ?
-						   spec->containers[i] :
-						   spec->initcontainers[i - spec->n_containers];
+		const Core__Container *c = i < spec->n_containers
+					       ? spec->containers[i]
+					       : spec->initcontainers[i - spec->n_containers];
 		const Core__SecurityContext *sc = c->securitycontext;
-		int64_t u = sc && sc->has_runasuser	? sc->runasuser :
-			    pod && pod->has_runasuser ? pod->runasuser :
-							-1;
+		int64_t u = sc && sc->has_runasuser     ? sc->runasuser
+			    : pod && pod->has_runasuser ? pod->runasuser
+							: -1;
 
 		if (u < 0 || (user >= 0 && user != u))
 			return -1;
@@ -248,9 +248,9 @@ static int put_source(struct payload *p, const struct payload_input *in,
 		      const Core__VolumeProjection *s, mode_t mode, struct err *e)
 {
 	if (s->configmap)
-		return put_object(p, in, ENV_CONFIG_MAP, ref_name(s->configmap->localobjectreference),
-				  s->configmap->items, s->configmap->n_items, mode,
-				  s->configmap->optional, e);
+		return put_object(p, in, ENV_CONFIG_MAP,
+				  ref_name(s->configmap->localobjectreference), s->configmap->items,
+				  s->configmap->n_items, mode, s->configmap->optional, e);
 	if (s->secret)
 		return put_object(p, in, ENV_SECRET, ref_name(s->secret->localobjectreference),
 				  s->secret->items, s->secret->n_items, mode, s->secret->optional,
@@ -279,22 +279,22 @@ static int make(struct payload *p, const struct payload_input *in, const Core__V
 	mode_t mode;
 
 	if (s->configmap)
-		return put_object(p, in, ENV_CONFIG_MAP, ref_name(s->configmap->localobjectreference),
-				  s->configmap->items, s->configmap->n_items,
-				  mode_or_default(s->configmap->has_defaultmode,
-						  s->configmap->defaultmode),
-				  s->configmap->optional, e);
+		return put_object(
+		    p, in, ENV_CONFIG_MAP, ref_name(s->configmap->localobjectreference),
+		    s->configmap->items, s->configmap->n_items,
+		    mode_or_default(s->configmap->has_defaultmode, s->configmap->defaultmode),
+		    s->configmap->optional, e);
 	if (s->secret)
-		return put_object(p, in, ENV_SECRET, str_or(s->secret->secretname, ""),
-				  s->secret->items, s->secret->n_items,
-				  mode_or_default(s->secret->has_defaultmode,
-						  s->secret->defaultmode),
-				  s->secret->optional, e);
+		return put_object(
+		    p, in, ENV_SECRET, str_or(s->secret->secretname, ""), s->secret->items,
+		    s->secret->n_items,
+		    mode_or_default(s->secret->has_defaultmode, s->secret->defaultmode),
+		    s->secret->optional, e);
 	if (s->downwardapi)
-		return put_downward_items(p, in, s->downwardapi->items, s->downwardapi->n_items,
-					  mode_or_default(s->downwardapi->has_defaultmode,
-							  s->downwardapi->defaultmode),
-					  e);
+		return put_downward_items(
+		    p, in, s->downwardapi->items, s->downwardapi->n_items,
+		    mode_or_default(s->downwardapi->has_defaultmode, s->downwardapi->defaultmode),
+		    e);
 	mode = mode_or_default(s->projected->has_defaultmode, s->projected->defaultmode);
 	for (size_t i = 0; i < s->projected->n_sources; i++) {
 		int r = put_source(p, in, s->projected->sources[i], mode, e);

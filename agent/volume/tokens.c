@@ -118,8 +118,7 @@ static int64_t refresh_usec(const struct token *k, const Authentication__TokenRe
 	int64_t life = EXPIRATION_DEFAULT_SEC, wait;
 
 	if (r->status->expirationtimestamp)
-		life = r->status->expirationtimestamp->seconds -
-		       k->asked_wall_usec / USEC_PER_SEC;
+		life = r->status->expirationtimestamp->seconds - k->asked_wall_usec / USEC_PER_SEC;
 	wait = life * 8 / 10;
 	if (wait > REFRESH_MAX_SEC)
 		wait = REFRESH_MAX_SEC;
@@ -152,9 +151,9 @@ static void on_token(void *ctx, struct kube_object *reply, const struct err *e)
 static void ask(struct token *k)
 {
 	AUTO_PROTO Authentication__TokenRequest *r =
-		proto_new(&authentication__token_request__descriptor);
+	    proto_new(&authentication__token_request__descriptor);
 	Authentication__BoundObjectReference *ref =
-		proto_new(&authentication__bound_object_reference__descriptor);
+	    proto_new(&authentication__bound_object_reference__descriptor);
 
 	r->metadata = proto_new(&meta__object_meta__descriptor);
 	r->spec = proto_new(&authentication__token_request_spec__descriptor);
@@ -173,12 +172,11 @@ static void ask(struct token *k)
 }
 
 int tokens_get(struct tokens *t, const struct podspec *spec,
-	       const Core__ServiceAccountTokenProjection *p, const char **ret_token,
-	       struct err *e)
+	       const Core__ServiceAccountTokenProjection *p, const char **ret_token, struct err *e)
 {
 	const char *account = str_or(spec->pod->spec->serviceaccountname, "default");
-	int64_t expiration = p->has_expirationseconds ? p->expirationseconds :
-							EXPIRATION_DEFAULT_SEC;
+	int64_t expiration =
+	    p->has_expirationseconds ? p->expirationseconds : EXPIRATION_DEFAULT_SEC;
 	AUTO_FREE char *key = str_fmt("%s/%s/%s/%lld", spec->uid, account, str_or(p->audience, ""),
 				      (long long)expiration);
 	struct token *k = map_get(&t->all, key);

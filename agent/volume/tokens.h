@@ -17,6 +17,5 @@ void tokens_free(struct tokens *t);
 /* 0: *ret_token, borrowed. 1: requested, changed follows. -1: the last request failed (it is
  * repeated; changed follows). */
 int tokens_get(struct tokens *t, const struct podspec *spec,
-	       const Core__ServiceAccountTokenProjection *p, const char **ret_token,
-	       struct err *e);
+	       const Core__ServiceAccountTokenProjection *p, const char **ret_token, struct err *e);
 void tokens_forget(struct tokens *t, const char *uid);

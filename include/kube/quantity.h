@@ -38,6 +38,9 @@ bool quantity_is_zero(const struct quantity *q);
 /* Rounded away from zero; saturating. */
 int64_t quantity_value(const struct quantity *q);
 int64_t quantity_milli(const struct quantity *q);
+/* The same from text; NULL or broken text is 0. */
+int64_t quantity_text_value(const char *text);
+int64_t quantity_text_milli(const char *text);
 
 /* What a resourceFieldRef gives: value / divisor rounded up, in whole units or, for cpu, computed
  * on thousandths. A zero divisor counts as 1. */

@@ -775,7 +775,8 @@ int kube_client_new(sd_event *loop, struct kube_credentials *credentials,
 	k->pool = http_pool_new(loop, credentials, k->user_agent);
 	if (credentials->exec)
 		k->exec = exec_credential_new(loop, credentials, on_exec, k);
-	if (sd_event_add_time(loop, &k->limiter, CLOCK_MONOTONIC, UINT64_MAX, 0, on_limiter, k) < 0)
+	if (sd_event_add_time(loop, &k->limiter, CLOCK_MONOTONIC, UINT64_MAX, TIMER_ACCURACY_USEC,
+			      on_limiter, k) < 0)
 		abort();
 	sd_event_source_set_enabled(k->limiter, SD_EVENT_OFF);
 	*ret_client = &k->main;

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -330,8 +331,8 @@ static struct connection *connection_new(struct http_pool *p, enum http_lane lan
 	conn->pool = p;
 	conn->lane = lane;
 	conn->multi = curl_multi_init();
-	if (!conn->multi || sd_event_add_time(p->loop, &conn->timer, CLOCK_MONOTONIC, UINT64_MAX, 0,
-					      on_timer, conn) < 0)
+	if (!conn->multi || sd_event_add_time(p->loop, &conn->timer, CLOCK_MONOTONIC, UINT64_MAX,
+					      TIMER_ACCURACY_USEC, on_timer, conn) < 0)
 		abort();
 	sd_event_source_set_enabled(conn->timer, SD_EVENT_OFF);
 	if (lane == HTTP_LANE_HEARTBEAT)

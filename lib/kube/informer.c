@@ -598,8 +598,8 @@ struct informer *informer_new(struct kube_client *client, enum kube_kind kind, c
 	inf->label_selector = mem_strdup(label_selector);
 	inf->ops = ops;
 	inf->ctx = ctx;
-	if (sd_event_add_time(client_loop(client), &inf->timer, CLOCK_MONOTONIC, UINT64_MAX, 0,
-			      on_timer, inf) < 0)
+	if (sd_event_add_time(client_loop(client), &inf->timer, CLOCK_MONOTONIC, UINT64_MAX,
+			      TIMER_ACCURACY_USEC, on_timer, inf) < 0)
 		abort();
 	sd_event_source_set_enabled(inf->timer, SD_EVENT_OFF);
 	inf->hook = (struct client_hook){ .reachable = on_reachable, .ctx = inf };

@@ -291,6 +291,24 @@ int64_t quantity_milli(const struct quantity *q)
 	return scaled(q->nano, NANO / 1000);
 }
 
+int64_t quantity_text_value(const char *text)
+{
+	struct quantity q = { 0 };
+
+	if (text)
+		(void)quantity_parse(text, &q, NULL);
+	return quantity_value(&q);
+}
+
+int64_t quantity_text_milli(const char *text)
+{
+	struct quantity q = { 0 };
+
+	if (text)
+		(void)quantity_parse(text, &q, NULL);
+	return quantity_milli(&q);
+}
+
 int64_t quantity_divide(const struct quantity *q, const struct quantity *divisor, bool cpu)
 {
 	const struct quantity one = { .nano = NANO };
