@@ -133,17 +133,17 @@ static int take_line(struct logread *r, const char *line, size_t len, struct str
 	return 0;
 }
 
-static bool tail_satisfied(const struct logread *r, bool follow)
+static bool tail_satisfied(const struct logread *r)
 {
-	return !follow && r->lines_left == 0;
+	return r->lines_left == 0;
 }
 
 /* Takes the whole lines out of `pending`. */
-static int take_lines(struct logread *r, bool follow, struct str *out, struct err *e)
+static int take_lines(struct logread *r, struct str *out, struct err *e)
 {
 	char *start = r->pending.p, *end = start + r->pending.len, *newline;
 
-	while (start < end && !r->done && !tail_satisfied(r, follow)) {
+	while (start < end && !r->done && !tail_satisfied(r)) {
 		size_t left = (size_t)(end - start), len = left;
 
 		newline = memchr(start, '\n', left);
@@ -199,10 +199,13 @@ int logread_next(struct logread *r, bool follow, struct str *out, struct err *e)
 {
 	AUTO_FREE char *buf = mem_calloc(BLOCK_BYTES, 1);
 
+	/* a tail says where a followed log starts, not where it ends */
+	if (follow)
+		r->lines_left = -1;
 	for (size_t seen = 0; seen < PIECE_BYTES;) {
 		ssize_t n;
 
-		if (r->done || tail_satisfied(r, follow))
+		if (r->done || tail_satisfied(r))
 			return LOGREAD_DONE;
 		n = read_at(r->fd, buf, BLOCK_BYTES, r->at);
 		if (n < 0)
@@ -212,7 +215,7 @@ int logread_next(struct logread *r, bool follow, struct str *out, struct err *e)
 		r->at += n;
 		seen += (size_t)n;
 		str_append_n(&r->pending, buf, (size_t)n);
-		if (take_lines(r, follow, out, e) < 0)
+		if (take_lines(r, out, e) < 0)
 			return -1;
 	}
 	return LOGREAD_MORE;
