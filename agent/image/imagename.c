@@ -42,8 +42,8 @@ static bool valid_component(const char *p, size_t n)
 			continue;
 		if (p[i] != '.' && p[i] != '_')
 			return false;
-		if (!alphanumeric(p[i + 1]) && !(p[i] == '_' && p[i + 1] == '_' &&
-						 alphanumeric(p[i + 2])))
+		if (!alphanumeric(p[i + 1]) &&
+		    !(p[i] == '_' && p[i + 1] == '_' && alphanumeric(p[i + 2])))
 			return false;
 		i += p[i + 1] == '_';
 	}

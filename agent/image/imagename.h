@@ -3,8 +3,8 @@
 
 #include "base/err.h"
 
-/* The name with ":latest" when it has neither tag nor digest. Heap; NULL with e set when it is not a
- * valid reference. */
+/* The name with ":latest" when it has neither tag nor digest. Heap; NULL with e set when it is not
+ * a valid reference. */
 char *imagename_with_tag(const char *image, struct err *e);
 /* Host that serves the image: "docker.io" without one. Heap. */
 char *imagename_registry(const char *image);

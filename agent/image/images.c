@@ -215,13 +215,13 @@ static void fail_inspect(struct image_call *c, const char *why)
 static void report_pulled(struct image_call *c, uint64_t size)
 {
 	int64_t msec = (clock_mono_usec() - c->began_usec) / USEC_PER_MSEC;
-	AUTO_FREE char *took = msec < 1000 ? str_fmt("%" PRId64 "ms", msec) :
-					     str_fmt("%" PRId64 ".%03ds", msec / 1000,
-						     (int)(msec % 1000));
+	AUTO_FREE char *took = msec < 1000
+				   ? str_fmt("%" PRId64 "ms", msec)
+				   : str_fmt("%" PRId64 ".%03ds", msec / 1000, (int)(msec % 1000));
 	AUTO_FREE char *message =
-		str_fmt("Successfully pulled image \"%s\" in %s (%s including waiting). Image "
-			"size: %" PRIu64 " bytes.",
-			c->requested, took, took, size);
+	    str_fmt("Successfully pulled image \"%s\" in %s (%s including waiting). Image "
+		    "size: %" PRIu64 " bytes.",
+		    c->requested, took, took, size);
 
 	c->event(c->ctx, "Normal", "Pulled", message);
 }
@@ -265,8 +265,7 @@ static void note_failure(struct image_call *c, const char *message)
 
 static void pull_failed(struct image_call *c, const struct err *e)
 {
-	AUTO_FREE char *text =
-		str_fmt("Failed to pull image \"%s\": %s", c->requested, e->text);
+	AUTO_FREE char *text = str_fmt("Failed to pull image \"%s\": %s", c->requested, e->text);
 
 	c->event(c->ctx, "Warning", "Failed", text);
 	note_failure(c, e->text);
@@ -405,8 +404,8 @@ static int on_begin(sd_event_source *s, void *userdata)
 	c->defer = sd_event_source_unref(s);
 	c->image = imagename_with_tag(c->requested, &e);
 	if (!c->image) {
-		AUTO_FREE char *text = str_fmt("Failed to apply default image tag \"%s\": %s",
-					       c->requested, e.text);
+		AUTO_FREE char *text =
+		    str_fmt("Failed to apply default image tag \"%s\": %s", c->requested, e.text);
 
 		c->event(c->ctx, "Warning", "InspectFailed", text);
 		fail(c, "InvalidImageName", text, 0);

@@ -16,7 +16,8 @@ struct image_result {
 	bool has_uid;    /* the image's user is numeric */
 	int64_t uid;
 	const char *username;
-	const char *reason; /* ErrImagePull, ImagePullBackOff, ErrImageNeverPull, InvalidImageName, … */
+	const char
+	    *reason; /* ErrImagePull, ImagePullBackOff, ErrImageNeverPull, InvalidImageName, … */
 	const char *message;
 	int64_t retry_usec; /* monotonic: no new attempt before */
 };

@@ -55,9 +55,9 @@ static void decode_auth(const char *encoded, Cri__AuthConfig *a)
 /* https://host/v1/ and host/v2 mean host. */
 static char *normalize(const char *pattern)
 {
-	const char *p = str_starts(pattern, "https://") ? pattern + 8 :
-			str_starts(pattern, "http://")	? pattern + 7 :
-							  pattern;
+	const char *p = str_starts(pattern, "https://")  ? pattern + 8
+			: str_starts(pattern, "http://") ? pattern + 7
+							 : pattern;
 	char *s = mem_strdup(p);
 	char *v = strstr(s, "/v1");
 

@@ -96,18 +96,17 @@ struct obs_container *obsdecode_container(const Cri__ContainerStatus *s, const c
 	c->exit_code = s->exit_code;
 	c->reason = mem_strdup(s->reason);
 	c->message = mem_strdup(s->message);
-	c->image = mem_strdup(s->image ? str_or(s->image->user_specified_image, s->image->image) :
-					 "");
+	c->image =
+	    mem_strdup(s->image ? str_or(s->image->user_specified_image, s->image->image) : "");
 	c->image_ref = mem_strdup(s->image_ref);
 	c->image_id = mem_strdup(s->image_id);
 	c->hash = hash ? strtoull(hash, NULL, 16) : 0;
-	c->restart_count = (unsigned)number(
-		annotation(s, "io.kubernetes.container.restartCount"),
-		s->metadata ? (int64_t)s->metadata->attempt : 0);
+	c->restart_count = (unsigned)number(annotation(s, "io.kubernetes.container.restartCount"),
+					    s->metadata ? (int64_t)s->metadata->attempt : 0);
 	c->log_path = mem_strdup(s->log_path);
 	c->termination_log_path = termination_file(s);
 	c->termination_policy =
-		mem_strdup(annotation(s, "io.kubernetes.container.terminationMessagePolicy"));
+	    mem_strdup(annotation(s, "io.kubernetes.container.terminationMessagePolicy"));
 	c->grace_sec = number(annotation(s, "io.kubernetes.pod.terminationGracePeriod"), -1);
 	decode_user(s, c);
 	decode_resources(s, c);

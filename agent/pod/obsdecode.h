@@ -4,7 +4,6 @@
 #include "cri/runtime.pb-c.h"
 #include "podobs.h"
 
-
 struct obs_container *obsdecode_container(const Cri__ContainerStatus *s, const char *sandbox_id);
 enum obs_container_state obsdecode_state(Cri__ContainerState s);
 struct obs_sandbox *obsdecode_sandbox(const Cri__PodSandboxStatus *s);

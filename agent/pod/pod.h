@@ -34,7 +34,7 @@ struct pod {
 	bool gone;     /* no API object any more */
 	bool admitted; /* passed admission, or had before this agent started */
 	char *failed_reason, *failed_message;
-	Core__PodStatus *status; /* as last computed */
+	Core__PodStatus *status;          /* as last computed */
 	struct pod_container *containers; /* parallel to spec->containers */
 	size_t n_containers;
 	struct step *steps; /* under way */
@@ -45,7 +45,7 @@ struct pod {
 	int64_t prepare_not_before_usec;
 	unsigned prepare_failures;
 	bool releasing, released;
-	bool network_waited; /* the NetworkNotReady event was sent */
+	bool network_waited;       /* the NetworkNotReady event was sent */
 	int64_t terminate_by_usec; /* monotonic: grace ends */
 	int64_t first_seen_usec;
 	sd_event_source *turn; /* pending turn */
@@ -59,7 +59,7 @@ void pod_wake_at(struct pod *p, int64_t mono_usec);
 void pod_enter(struct pod *p, enum pod_phase phase);
 void pod_fail(struct pod *p, const char *reason, const char *message);
 void pod_event(struct pod *p, const char *type, const char *reason, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 void pod_container_event(struct pod *p, int container, const char *type, const char *reason,
 			 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Why the container does not run; NULL reason clears it. */

@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "kube/quantity.h"
 #include "resource/resources.h"
 
 void env_list_fini(struct env_list *l)
@@ -321,7 +320,7 @@ static int64_t amount_of(const struct env_input *in, const Core__Container *c, c
 	bool cpu = !strcmp(what, "cpu");
 
 	if (text)
-		return cpu ? quantity_text_milli(text) : quantity_text_value(text);
+		return cpu ? resources_milli(text) : resources_value(text);
 	if (!limit)
 		return 0;
 	if (cpu)
@@ -345,7 +344,7 @@ int podenv_resource(const struct env_input *in, const Core__ResourceFieldSelecto
 	if (!c || (!limit && !str_starts(path, "requests.")))
 		return err_set(e, ERR_INVALID, "resourceFieldRef \"%s\" is not supported", path);
 	amount = amount_of(in, c, what, limit);
-	by = cpu ? quantity_text_milli(divisor) : quantity_text_value(divisor);
+	by = cpu ? resources_milli(divisor) : resources_value(divisor);
 	if (by <= 0)
 		by = cpu ? 1000 : 1;
 	*ret_value = str_fmt("%lld", (long long)((amount + by - 1) / by));

@@ -18,7 +18,6 @@ struct objcache;
 struct volumes;
 struct probes;
 struct hooks;
-struct cgroups;
 
 struct pod_environment {
 	sd_event *loop;
@@ -34,11 +33,15 @@ struct pod_environment {
 	struct volumes *volumes;
 	struct probes *probes;
 	struct hooks *hooks;
-	struct cgroups *cgroups;
+	int64_t pod_pids_limit; /* 0: none */
+	char **allowed_unsafe_sysctls;
+	int64_t max_pods;
+	struct kube_object *(*node_object)(void *ctx); /* borrowed; NULL before registration */
+	void *node_ctx;
 	struct informer *services, *runtime_classes;
 	const struct podconfig_node *node;
 	const char *node_name, *runtime_name;
-	char **host_ips; /* NULL-terminated */
+	char **host_ips;    /* NULL-terminated */
 	bool network_ready; /* of the runtime */
 	int64_t start_wall_ns;
 	int64_t max_crash_backoff_usec;

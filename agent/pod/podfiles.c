@@ -64,7 +64,8 @@ static int make_termination_file(struct files *f)
 
 /* --- subPath --- */
 
-/* Makes the missing directories of sub_path below volume_fd, each opened before the next is made. */
+/* Makes the missing directories of sub_path below volume_fd, each opened before the next is made.
+ */
 static int make_beneath(int volume_fd, const char *sub_path, mode_t mode, struct err *e)
 {
 	char **parts = strv_split(sub_path, '/');
@@ -118,9 +119,8 @@ static int make_bind_target(const char *path, bool directory, struct err *e)
 	if (fs_mkdir_all(parent, 0750, e) < 0)
 		return -1;
 	if (directory)
-		return mkdir(path, 0750) < 0 && errno != EEXIST ?
-			       err_os(e, errno, "mkdir %s", path) :
-			       0;
+		return mkdir(path, 0750) < 0 && errno != EEXIST ? err_os(e, errno, "mkdir %s", path)
+								: 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return err_os(e, errno, "create %s", path);

@@ -24,7 +24,7 @@ struct files {
 	char *container_dir; /* <pod>/containers/<name> */
 	char *log_dir;
 	bool termination;
-	char *termination_path; /* result */
+	char *termination_path;        /* result */
 	char *hosts_path, *hosts_text; /* NULL: none */
 	struct files_mount *mounts;
 	size_t n_mounts;

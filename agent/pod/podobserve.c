@@ -204,7 +204,7 @@ static void on_sandbox_status(void *ctx, void *reply, const struct err *e)
 static void ask_container(struct look *l, const Cri__Container *c)
 {
 	AUTO_PROTO Cri__ContainerStatusRequest *req =
-		proto_new(&cri__container_status_request__descriptor);
+	    proto_new(&cri__container_status_request__descriptor);
 	struct status_call *sc = NEW(struct status_call);
 
 	*sc = (struct status_call){ .look = l, .sandbox_id = mem_strdup(c->pod_sandbox_id) };
@@ -216,7 +216,7 @@ static void ask_container(struct look *l, const Cri__Container *c)
 static void ask_sandbox(struct look *l, const Cri__PodSandbox *s)
 {
 	AUTO_PROTO Cri__PodSandboxStatusRequest *req =
-		proto_new(&cri__pod_sandbox_status_request__descriptor);
+	    proto_new(&cri__pod_sandbox_status_request__descriptor);
 
 	proto_set_str(&req->pod_sandbox_id, s->id);
 	l->waiting++;
@@ -265,9 +265,9 @@ static void on_pod_sandboxes(void *ctx, void *reply, const struct err *e)
 static void look_lists(struct look *l)
 {
 	AUTO_PROTO Cri__ListPodSandboxRequest *sandboxes =
-		proto_new(&cri__list_pod_sandbox_request__descriptor);
+	    proto_new(&cri__list_pod_sandbox_request__descriptor);
 	AUTO_PROTO Cri__ListContainersRequest *containers =
-		proto_new(&cri__list_containers_request__descriptor);
+	    proto_new(&cri__list_containers_request__descriptor);
 
 	sandboxes->filter = proto_new(&cri__pod_sandbox_filter__descriptor);
 	proto_push_pair(&sandboxes->filter->n_label_selector, &sandboxes->filter->label_selector,
@@ -275,7 +275,8 @@ static void look_lists(struct look *l)
 			l->uid);
 	containers->filter = proto_new(&cri__container_filter__descriptor);
 	proto_push_pair(&containers->filter->n_label_selector, &containers->filter->label_selector,
-			&cri__container_filter__label_selector_entry__descriptor, UID_LABEL, l->uid);
+			&cri__container_filter__label_selector_entry__descriptor, UID_LABEL,
+			l->uid);
 	l->waiting = 2;
 	cri_call(l->o->cri, CRI_LIST_POD_SANDBOX, sandboxes, 0, on_pod_sandboxes, l);
 	cri_call(l->o->cri, CRI_LIST_CONTAINERS, containers, 0, on_pod_containers, l);
@@ -414,8 +415,8 @@ static void relist_end(struct podobserve *o, Cri__ListContainersResponse *contai
 	map_fini(&prints);
 	proto_free(o->sandboxes);
 	o->sandboxes = NULL;
-	relist_after(o, o->stream && !o->relist_failed ? RELIST_WITH_EVENTS_USEC :
-							 RELIST_ALONE_USEC);
+	relist_after(o,
+		     o->stream && !o->relist_failed ? RELIST_WITH_EVENTS_USEC : RELIST_ALONE_USEC);
 }
 
 static void on_all_containers(void *ctx, void *reply, const struct err *e)
@@ -435,7 +436,7 @@ static void on_all_sandboxes(void *ctx, void *reply, const struct err *e)
 {
 	struct podobserve *o = ctx;
 	AUTO_PROTO Cri__ListContainersRequest *req =
-		proto_new(&cri__list_containers_request__descriptor);
+	    proto_new(&cri__list_containers_request__descriptor);
 
 	if (e) {
 		log_err_warning(e, "list sandboxes");
@@ -454,7 +455,7 @@ static int on_relist(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct podobserve *o = userdata;
 	AUTO_PROTO Cri__ListPodSandboxRequest *req =
-		proto_new(&cri__list_pod_sandbox_request__descriptor);
+	    proto_new(&cri__list_pod_sandbox_request__descriptor);
 
 	(void)s;
 	(void)usec;
@@ -501,9 +502,8 @@ static void on_stream_end(void *ctx, const struct err *e)
 	struct podobserve *o = ctx;
 
 	o->stream = NULL;
-	o->stream_retry_usec = e && e->code == ERR_UNIMPLEMENTED ?
-				       INT64_MAX :
-				       clock_mono_usec() + STREAM_RETRY_USEC;
+	o->stream_retry_usec =
+	    e && e->code == ERR_UNIMPLEMENTED ? INT64_MAX : clock_mono_usec() + STREAM_RETRY_USEC;
 	if (e && e->code == ERR_UNIMPLEMENTED)
 		log_info("the runtime sends no container events: relisting every second");
 	else if (e)

@@ -32,8 +32,8 @@ static void prepare_work(void *arg)
 	struct prepare_job *j = arg;
 
 	err_clear(&j->error);
-	if (cgroups_make_pod(j->node, j->pids_limit, (const Core__Pod *)j->object->msg,
-			     &j->error) < 0) {
+	if (cgroups_make_pod(j->node, j->pids_limit, (const Core__Pod *)j->object->msg, &j->error) <
+	    0) {
 		j->cgroup_failed = true;
 		return;
 	}
@@ -99,8 +99,8 @@ static void prepare_done(void *arg)
 			prepare_failed(s, "FailedMountVolume",
 				       "error making pod data directories: ", j->error.text);
 		else
-			s->volumes = volumes_prepare(s->pod->env->volumes, s->pod->spec, on_volumes,
-						     s);
+			s->volumes =
+			    volumes_prepare(s->pod->env->volumes, s->pod->spec, on_volumes, s);
 	}
 	prepare_free(j);
 }
@@ -120,7 +120,7 @@ void prepare_begin(struct step *s)
 		.step = s,
 		.object = kube_object_ref(p->spec->object),
 		.node = p->env->node,
-		.pids_limit = cgroups_pids_limit(p->env->cgroups),
+		.pids_limit = p->env->pod_pids_limit,
 		.pod_dir = podconfig_pod_dir(p->env->node, p->uid),
 		.log_dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid),
 	};

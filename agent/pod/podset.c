@@ -306,7 +306,7 @@ void pod_enter(struct pod *p, enum pod_phase phase)
 	p->phase = phase;
 	if (phase == POD_TERMINATING) {
 		p->terminate_by_usec =
-			clock_mono_usec() + podspec_grace_sec(p->spec) * USEC_PER_SEC;
+		    clock_mono_usec() + podspec_grace_sec(p->spec) * USEC_PER_SEC;
 		podstep_cancel_starting(p);
 	}
 	pod_wake(p);

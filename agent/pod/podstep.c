@@ -29,8 +29,7 @@ struct step *step_new(struct pod *p, const struct plan_action *a)
 	s->pod = p;
 	s->kind = a->kind;
 	s->container = a->container;
-	s->container_name =
-		a->container >= 0 ? mem_strdup(p->containers[a->container].name) : NULL;
+	s->container_name = a->container >= 0 ? mem_strdup(p->containers[a->container].name) : NULL;
 	s->id = mem_strdup(a->id);
 	s->attempt = a->attempt;
 	s->reason = a->reason;
@@ -106,7 +105,8 @@ void step_done(struct step *s)
 	pod_wake(p);
 }
 
-/* Only what has no effect under way in the runtime may be dropped silently; the rest is looked at. */
+/* Only what has no effect under way in the runtime may be dropped silently; the rest is looked at.
+ */
 void podstep_cancel_all(struct pod *p)
 {
 	while (p->steps)
@@ -197,7 +197,7 @@ static void start_create_sandbox(struct step *s)
 {
 	struct pod *p = s->pod;
 	AUTO_PROTO Cri__RunPodSandboxRequest *req =
-		proto_new(&cri__run_pod_sandbox_request__descriptor);
+	    proto_new(&cri__run_pod_sandbox_request__descriptor);
 	struct dns_warning warning = { 0 };
 	const char *handler;
 	struct err e;
@@ -238,7 +238,7 @@ static void on_gone(void *ctx, void *reply, const struct err *e)
 static void start_stop_sandbox(struct step *s)
 {
 	AUTO_PROTO Cri__StopPodSandboxRequest *req =
-		proto_new(&cri__stop_pod_sandbox_request__descriptor);
+	    proto_new(&cri__stop_pod_sandbox_request__descriptor);
 
 	proto_set_str(&req->pod_sandbox_id, s->id);
 	s->rpc = cri_call(s->pod->env->cri, CRI_STOP_POD_SANDBOX, req, 0, on_gone, s);
@@ -247,7 +247,7 @@ static void start_stop_sandbox(struct step *s)
 static void start_remove_sandbox(struct step *s)
 {
 	AUTO_PROTO Cri__RemovePodSandboxRequest *req =
-		proto_new(&cri__remove_pod_sandbox_request__descriptor);
+	    proto_new(&cri__remove_pod_sandbox_request__descriptor);
 
 	proto_set_str(&req->pod_sandbox_id, s->id);
 	s->rpc = cri_call(s->pod->env->cri, CRI_REMOVE_POD_SANDBOX, req, 0, on_gone, s);
@@ -258,7 +258,7 @@ static void start_remove_sandbox(struct step *s)
 static void start_remove_container(struct step *s)
 {
 	AUTO_PROTO Cri__RemoveContainerRequest *req =
-		proto_new(&cri__remove_container_request__descriptor);
+	    proto_new(&cri__remove_container_request__descriptor);
 	const struct podobs *obs = podobserve_get(s->pod->env->observe, s->pod->uid);
 	const struct obs_container *c = obs ? podobs_by_id(obs, s->id) : NULL;
 
@@ -285,7 +285,7 @@ static void on_resumed(void *ctx, void *reply, const struct err *e)
 static void start_resume(struct step *s)
 {
 	AUTO_PROTO Cri__StartContainerRequest *req =
-		proto_new(&cri__start_container_request__descriptor);
+	    proto_new(&cri__start_container_request__descriptor);
 
 	proto_set_str(&req->container_id, s->id);
 	s->in_runtime = true;
@@ -298,9 +298,9 @@ static const Core__Probe *probe_behind(const struct step *s, const Core__Contain
 {
 	if (!c)
 		return NULL;
-	return s->reason == KILL_LIVENESS ? c->livenessprobe :
-	       s->reason == KILL_STARTUP  ? c->startupprobe :
-					    NULL;
+	return s->reason == KILL_LIVENESS  ? c->livenessprobe
+	       : s->reason == KILL_STARTUP ? c->startupprobe
+					   : NULL;
 }
 
 /* Seconds that this stop may take, as upstream's setTerminationGracePeriod. */
@@ -308,7 +308,7 @@ static int64_t stop_grace_sec(struct step *s)
 {
 	struct pod *p = s->pod;
 	const Core__Container *c =
-		s->container >= 0 ? p->spec->containers[s->container].spec : NULL;
+	    s->container >= 0 ? p->spec->containers[s->container].spec : NULL;
 	const Core__Probe *probe = probe_behind(s, c);
 	int64_t left;
 
@@ -324,11 +324,10 @@ static int64_t stop_grace_sec(struct step *s)
 static char *kill_message(const struct step *s)
 {
 	const char *name = s->container_name;
-	const char *init = s->container >= 0 &&
-					   s->pod->spec->containers[s->container].kind <=
-						   CONTAINER_SIDECAR ?
-				   "Init container" :
-				   "Container";
+	const char *init =
+	    s->container >= 0 && s->pod->spec->containers[s->container].kind <= CONTAINER_SIDECAR
+		? "Init container"
+		: "Container";
 	const char *tail = s->will_restart ? ", will be restarted" : "";
 
 	switch (s->reason) {
@@ -348,7 +347,7 @@ static char *kill_message(const struct step *s)
 static void send_stop(struct step *s)
 {
 	AUTO_PROTO Cri__StopContainerRequest *req =
-		proto_new(&cri__stop_container_request__descriptor);
+	    proto_new(&cri__stop_container_request__descriptor);
 	int64_t spent = (clock_mono_usec() - s->began_usec) / USEC_PER_SEC;
 	int64_t grace = s->grace_sec - spent;
 
@@ -393,7 +392,7 @@ static void start_kill(struct step *s)
 {
 	struct pod *p = s->pod;
 	const struct container_spec *c =
-		s->container >= 0 ? &p->spec->containers[s->container] : NULL;
+	    s->container >= 0 ? &p->spec->containers[s->container] : NULL;
 	AUTO_FREE char *message = kill_message(s);
 
 	pod_container_event(p, s->container, "Normal", "Killing", "%s", message);

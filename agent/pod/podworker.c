@@ -117,10 +117,9 @@ static enum plan_verdict verdict(struct pod *p, size_t i, const struct podobs *o
 {
 	const struct obs_container *latest = podobs_latest(obs, p->containers[i].name);
 
-	return latest && latest->state == OBS_RUNNING ?
-		       probes_verdict(p->env->probes, p->uid, p->containers[i].name, kind,
-				      latest->id) :
-		       VERDICT_UNKNOWN;
+	return latest && latest->state == OBS_RUNNING
+		   ? probes_verdict(p->env->probes, p->uid, p->containers[i].name, kind, latest->id)
+		   : VERDICT_UNKNOWN;
 }
 
 /* --- the plan --- */
@@ -166,15 +165,15 @@ static void report_back_off(struct pod *p, int container)
 	if (c->failed_until_usec > clock_mono_usec() || c->backed_off)
 		return;
 	display = pod_display(p);
-	message = delay_sec >= 60 && delay_sec % 60 == 0 ?
-			  str_fmt("back-off %" PRId64 "m0s restarting failed container=%s pod=%s",
-				  delay_sec / 60, c->name, display) :
-		  delay_sec >= 60 ?
-			  str_fmt("back-off %" PRId64 "m%" PRId64
-				  "s restarting failed container=%s pod=%s",
-				  delay_sec / 60, delay_sec % 60, c->name, display) :
-			  str_fmt("back-off %" PRId64 "s restarting failed container=%s pod=%s",
-				  delay_sec, c->name, display);
+	message =
+	    delay_sec >= 60 && delay_sec % 60 == 0
+		? str_fmt("back-off %" PRId64 "m0s restarting failed container=%s pod=%s",
+			  delay_sec / 60, c->name, display)
+	    : delay_sec >= 60
+		? str_fmt("back-off %" PRId64 "m%" PRId64 "s restarting failed container=%s pod=%s",
+			  delay_sec / 60, delay_sec % 60, c->name, display)
+		: str_fmt("back-off %" PRId64 "s restarting failed container=%s pod=%s", delay_sec,
+			  c->name, display);
 	pod_set_waiting(c, "CrashLoopBackOff", message);
 	c->backed_off = true;
 	pod_container_event(p, container, "Warning", "BackOff",

@@ -92,7 +92,7 @@ static struct json_object *diff(struct json_object *from, struct json_object *to
 	struct json_object *patch = json_object_new_object();
 
 	json_object_object_foreach(to, field, value)
-		diff_field(patch, field, json_object_object_get(from, field), value);
+	    diff_field(patch, field, json_object_object_get(from, field), value);
 	json_object_object_foreach(from, gone, old)
 	{
 		if (!json_object_object_get_ex(to, gone, NULL))
@@ -113,9 +113,8 @@ char *statuspatch_make(const char *uid, const Core__PodStatus *from, const Core_
 		json_object_object_add(meta, "uid", json_object_new_string(uid));
 		json_object_object_add(body, "metadata", meta);
 		json_object_object_add(body, "status", json_object_get(patch));
-		text = mem_strdup(
-			json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN |
-								     JSON_C_TO_STRING_NOSLASHESCAPE));
+		text = mem_strdup(json_object_to_json_string_ext(
+		    body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(body);
 	}
 	json_object_put(patch);

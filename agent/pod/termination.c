@@ -88,7 +88,7 @@ static char *message_from_log(const struct obs_container *c)
 {
 	size_t len;
 	AUTO_FREE char *raw =
-		str_empty(c->log_path) ? NULL : read_tail(c->log_path, LOG_READ_BYTES, &len);
+	    str_empty(c->log_path) ? NULL : read_tail(c->log_path, LOG_READ_BYTES, &len);
 
 	return raw ? termination_log_tail(raw, len, LOG_TAIL_LINES, LOG_TAIL_BYTES) : NULL;
 }

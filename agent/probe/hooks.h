@@ -1,8 +1,9 @@
-/* Lifecycle handlers: exec, httpGet, sleep (and tcpSocket, which never succeeds upstream). Effect. */
+/* Lifecycle handlers: exec, httpGet, sleep (and tcpSocket, which never succeeds upstream). Effect.
+ */
 #pragma once
 
-#include "cri/cri.h"
 #include "base/job.h"
+#include "cri/cri.h"
 #include "pod/podspec.h"
 
 struct hooks;
@@ -11,7 +12,8 @@ struct hook_call;
 struct hooks *hooks_new(sd_event *loop, struct cri *cri, struct job_pool *jobs);
 void hooks_free(struct hooks *h);
 
-/* Runs the handler in or against the container; done is called once, e NULL on success. timeout_usec
+/* Runs the handler in or against the container; done is called once, e NULL on success.
+ * timeout_usec
  * <= 0: no limit. */
 struct hook_call *hooks_run(struct hooks *h, const struct podspec *spec,
 			    const struct container_spec *container, const char *container_id,

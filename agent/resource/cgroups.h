@@ -1,19 +1,22 @@
-/* The kubepods cgroup tree: QoS levels and one cgroup per pod. Effect through jobs. */
+/* The kubepods cgroup tree: QoS levels and one cgroup per pod. Effect; blocking, from jobs only.
+ *
+ * Backends: cgroup v1 hierarchies (hybrid hosts) and cgroup v2, both through cgroupfs. Nothing
+ * outside kubepods below the cgroup root is touched.
+ */
 #pragma once
 
-#include "base/job.h"
+#include "cgroupvalues.h"
 #include "pod/podconfig.h"
 
-struct cgroups;
-
-struct cgroups *cgroups_new(struct job_pool *jobs, const struct podconfig_node *node,
-			    int64_t pods_pids_limit);
-void cgroups_free(struct cgroups *c);
-/* kubepods, burstable and besteffort below the cgroup root. Blocking, at start. */
-int cgroups_setup(struct cgroups *c, struct err *e);
-/* Creates or updates the pod's cgroup with its limits. Blocking: call from a job. */
+/* kubepods, burstable and besteffort; limits are those of the whole node's pods. */
+int cgroups_setup(const struct podconfig_node *node, const struct cgroup_limits *node_limits,
+		  struct err *e);
+/* CPU shares of the burstable level: the sum of its pods' requests. */
+int cgroups_set_burstable(const struct podconfig_node *node, int64_t cpu_request_milli,
+			  struct err *e);
 int cgroups_make_pod(const struct podconfig_node *node, int64_t pids_limit, const Core__Pod *pod,
 		     struct err *e);
-/* Removes the pod's cgroup in every QoS level. Blocking. A cgroup that is gone is success. */
+/* Removes the pod's cgroup from every QoS level; one that is gone is success. */
 int cgroups_remove_pod(const struct podconfig_node *node, const char *uid, struct err *e);
-int64_t cgroups_pids_limit(const struct cgroups *c);
+/* True when /sys/fs/cgroup is the unified hierarchy. */
+bool cgroups_unified(void);

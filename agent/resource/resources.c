@@ -32,26 +32,30 @@ const char *resources_request(const Core__ResourceRequirements *r, const char *r
 	return NULL;
 }
 
-static int64_t milli(const char *text)
+int64_t resources_milli(const char *text)
 {
-	return text ? quantity_text_milli(text) : 0;
+	struct quantity q;
+
+	return text && quantity_parse(text, &q, NULL) == 0 ? quantity_milli(&q) : 0;
 }
 
-static int64_t value(const char *text)
+int64_t resources_value(const char *text)
 {
-	return text ? quantity_text_value(text) : 0;
+	struct quantity q;
+
+	return text && quantity_parse(text, &q, NULL) == 0 ? quantity_value(&q) : 0;
 }
 
 static void of_requirements(const Core__ResourceRequirements *r, struct amounts *a)
 {
 	*a = (struct amounts){
 		.has_cpu_request = resources_request(r, "cpu") != NULL,
-		.has_cpu_limit = milli(resources_limit(r, "cpu")) > 0,
-		.has_memory_limit = value(resources_limit(r, "memory")) > 0,
-		.cpu_request_milli = milli(resources_request(r, "cpu")),
-		.cpu_limit_milli = milli(resources_limit(r, "cpu")),
-		.memory_request_bytes = value(resources_request(r, "memory")),
-		.memory_limit_bytes = value(resources_limit(r, "memory")),
+		.has_cpu_limit = resources_milli(resources_limit(r, "cpu")) > 0,
+		.has_memory_limit = resources_value(resources_limit(r, "memory")) > 0,
+		.cpu_request_milli = resources_milli(resources_request(r, "cpu")),
+		.cpu_limit_milli = resources_milli(resources_limit(r, "cpu")),
+		.memory_request_bytes = resources_value(resources_request(r, "memory")),
+		.memory_limit_bytes = resources_value(resources_limit(r, "memory")),
 	};
 }
 
@@ -112,8 +116,8 @@ static int64_t overhead_of(const Core__PodSpec *spec, const char *resource, bool
 {
 	for (size_t i = 0; i < spec->n_overhead; i++) {
 		if (str_eq(spec->overhead[i]->key, resource))
-			return in_milli ? milli(text_of(spec->overhead[i]->value))
-					: value(text_of(spec->overhead[i]->value));
+			return in_milli ? resources_milli(text_of(spec->overhead[i]->value))
+					: resources_value(text_of(spec->overhead[i]->value));
 	}
 	return 0;
 }
@@ -185,8 +189,8 @@ static void tally_requirements(const Core__ResourceRequirements *r, struct qos_t
 	static const char *const names[] = { "cpu", "memory" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		int64_t request = milli(resources_request(r, names[i]));
-		int64_t limit = milli(resources_limit(r, names[i]));
+		int64_t request = resources_milli(resources_request(r, names[i]));
+		int64_t limit = resources_milli(resources_limit(r, names[i]));
 
 		t->any |= request > 0 || limit > 0;
 		if (limit <= 0 || (resources_request(r, names[i]) && request != limit))

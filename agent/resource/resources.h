@@ -38,6 +38,10 @@ int64_t resources_cpu_shares(int64_t milli);
 int64_t resources_cpu_quota_usec(int64_t milli, int64_t period_usec);
 int resources_oom_score_adj(const Core__PodSpec *spec, const Core__Container *c,
 			    int64_t memory_capacity_bytes);
+/* Thousandths or whole units of a quantity's text, rounded up; 0 for NULL or what is no quantity.
+ */
+int64_t resources_milli(const char *text);
+int64_t resources_value(const char *text);
 /* Text of a quantity for one resource in a container's limits or requests, or NULL. */
 const char *resources_limit(const Core__ResourceRequirements *r, const char *resource);
 const char *resources_request(const Core__ResourceRequirements *r, const char *resource);

@@ -25,5 +25,7 @@ void volumes_release(struct volumes *v, const char *uid,
 		     void (*done)(void *ctx, const struct err *e), void *ctx);
 /* The pod's labels or annotations may have changed: downward API files follow. */
 void volumes_update(struct volumes *v, const struct podspec *spec);
+/* A ConfigMap or Secret that the pod holds came, changed or went. */
+void volumes_object_changed(struct volumes *v, const char *uid);
 /* Directory of a volume on the host (hostPath: the path itself). Heap; NULL: no such volume. */
 char *volumes_path(const char *root_dir, const Core__Pod *pod, const char *volume);

@@ -1,0 +1,17 @@
+/* Whether this node takes a pod that was assigned to it. Pure over struct pod and its neighbours.
+ *
+ * Order and reasons as upstream's admit handlers (pkg/kubelet/lifecycle/predicate.go, sysctl).
+ */
+#pragma once
+
+#include "pod.h"
+
+struct admit_verdict {
+	const char *reason;
+	char message[600];
+};
+
+/* False: verdict says why not. */
+bool admit_pod(struct pod *p, struct admit_verdict *ret_verdict);
+/* A sysctl that any pod may set, or one that the node's configuration allows. */
+bool admit_sysctl_allowed(const char *name, char *const *allowed_unsafe);

@@ -1,0 +1,553 @@
+/* Volumes of pods (contract in volumes.h). Effect.
+ *
+ * Every volume is brought from "what it should hold" to "what was written" by one job at a time.
+ * What should be there is recomputed whenever an object, a token or the pod changes.
+ */
+#include "volumes.h"
+
+#include "atomicwriter.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "mounts.h"
+#include "objcache.h"
+#include "payload.h"
+#include "pod/podenvironment.h"
+#include "pod/podobserve.h"
+#include "resource/resources.h"
+#include "tokens.h"
+#include "trustbundle.h"
+
+enum { WAIT_USEC = 123 * USEC_PER_SEC };
+
+struct volume {
+	char *name;
+	bool busy;
+	uint64_t written; /* hash of the content in place; 0: nothing yet */
+	struct err error; /* of the last attempt */
+	int64_t not_before_usec;
+};
+
+struct pod_volumes {
+	struct volumes *v;
+	char *uid;
+	struct podspec *spec;
+	struct volume *list;
+	size_t n;
+	struct volumes_call *call; /* somebody waits until all are there */
+	unsigned jobs;
+	bool gone; /* released while jobs ran */
+	void (*released)(void *ctx, const struct err *e);
+	void *released_ctx;
+	sd_event_source *turn, *timer;
+};
+
+struct volumes_call {
+	struct pod_volumes *pv;
+	void (*done)(void *ctx, const struct err *e);
+	void *ctx;
+	int64_t give_up_usec;
+};
+
+struct volumes {
+	struct pod_environment *env;
+	struct tokens *tokens;
+	struct trustbundle *bundles;
+	struct map pods; /* uid → struct pod_volumes */
+};
+
+/* Directory names by plugin, as everything that walks /var/lib/kubelet/pods expects them. */
+static const char *plugin_of(const Core__VolumeSource *s)
+{
+	if (!s)
+		return NULL;
+	if (s->emptydir)
+		return "kubernetes.io~empty-dir";
+	if (s->configmap)
+		return "kubernetes.io~configmap";
+	if (s->secret)
+		return "kubernetes.io~secret";
+	if (s->downwardapi)
+		return "kubernetes.io~downward-api";
+	return s->projected ? "kubernetes.io~projected" : NULL;
+}
+
+static const Core__Volume *find_volume(const Core__Pod *pod, const char *name)
+{
+	for (size_t i = 0; i < pod->spec->n_volumes; i++) {
+		if (str_eq(pod->spec->volumes[i]->name, name))
+			return pod->spec->volumes[i];
+	}
+	return NULL;
+}
+
+char *volumes_path(const char *root_dir, const Core__Pod *pod, const char *name)
+{
+	const Core__Volume *v = find_volume(pod, name);
+	const char *plugin = v ? plugin_of(v->volumesource) : NULL;
+
+	if (v && v->volumesource && v->volumesource->hostpath)
+		return mem_strdup(v->volumesource->hostpath->path);
+	return plugin
+		   ? str_fmt("%s/pods/%s/volumes/%s/%s", root_dir, pod->metadata->uid, plugin, name)
+		   : NULL;
+}
+
+/* --- what a volume should hold --- */
+
+static int find_object(void *ctx, enum env_source source, const char *name, const void **ret,
+		       struct err *e)
+{
+	struct pod_volumes *pv = ctx;
+	enum kube_kind kind = source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP;
+	struct kube_object *o = NULL;
+
+	(void)e;
+	objcache_hold(pv->v->env->objects, pv->uid, kind, pv->spec->ns, name);
+	switch (objcache_get(pv->v->env->objects, kind, pv->spec->ns, name, &o)) {
+	case OBJ_PENDING:
+		return 1;
+	case OBJ_ABSENT:
+		*ret = NULL;
+		return 0;
+	case OBJ_PRESENT:
+		*ret = o->msg;
+		return 0;
+	}
+	return 1;
+}
+
+static int find_token(void *ctx, const Core__ServiceAccountTokenProjection *p, const char **ret,
+		      struct err *e)
+{
+	struct pod_volumes *pv = ctx;
+
+	return tokens_get(pv->v->tokens, pv->spec, p, ret, e);
+}
+
+static int find_bundle(void *ctx, const Core__ClusterTrustBundleProjection *p, char **ret,
+		       struct err *e)
+{
+	struct pod_volumes *pv = ctx;
+
+	return trustbundle_get(pv->v->bundles, pv->uid, p, ret, e);
+}
+
+static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
+			struct payload *ret_payload, struct err *e)
+{
+	struct pod_environment *env = pv->v->env;
+	const struct podobs *obs = podobserve_get(env->observe, pv->uid);
+	const struct obs_sandbox *sandbox = obs ? podobs_sandbox(obs) : NULL;
+	const char *const *host_ips = (const char *const *)env->host_ips;
+	struct env_input downward = {
+		.spec = pv->spec,
+		.pod_ips = podspec_host_network(pv->spec) ? host_ips
+			   : sandbox                      ? (const char *const *)sandbox->ips
+							  : NULL,
+		.host_ips = host_ips,
+		.allocatable_cpu_milli = env->allocatable_cpu_milli,
+		.allocatable_memory_bytes = env->allocatable_memory_bytes,
+		.allocatable_ephemeral_bytes = env->allocatable_ephemeral_bytes,
+	};
+	struct payload_input in = {
+		.spec = pv->spec,
+		.env = &downward,
+		.object = find_object,
+		.token = find_token,
+		.bundle = find_bundle,
+		.ctx = pv,
+	};
+
+	return payload_make(&in, s, ret_payload, e);
+}
+
+/* --- one job per volume --- */
+
+struct job {
+	struct pod_volumes *pv;
+	size_t index;
+	char *dir;
+	char *host_type; /* hostPath */
+	bool content, memory, host;
+	int64_t size_bytes, fs_group;
+	struct payload payload;
+	uint64_t hash;
+	struct err error;
+};
+
+static void job_work(void *arg)
+{
+	struct job *j = arg;
+
+	err_clear(&j->error);
+	if (j->host) {
+		mounts_host_path(j->dir, j->host_type, &j->error);
+		return;
+	}
+	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
+		return;
+	if (j->content)
+		atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error);
+}
+
+static void job_free(void *arg)
+{
+	struct job *j = arg;
+
+	payload_fini(&j->payload);
+	free(j->dir);
+	free(j->host_type);
+	free(j);
+}
+
+static void wake(struct pod_volumes *pv);
+static void release_if_idle(struct pod_volumes *pv);
+
+static void job_done(void *arg)
+{
+	struct job *j = arg;
+	struct pod_volumes *pv = j->pv;
+	struct volume *vol = &pv->list[j->index];
+
+	pv->jobs--;
+	vol->busy = false;
+	vol->error = j->error;
+	if (j->error.code == ERR_NONE)
+		vol->written = j->hash;
+	else
+		vol->not_before_usec = clock_mono_usec() + USEC_PER_SEC;
+	job_free(j);
+	if (pv->gone)
+		release_if_idle(pv);
+	else
+		wake(pv);
+}
+
+static int64_t empty_dir_size(const struct pod_volumes *pv, const Core__EmptyDirVolumeSource *s)
+{
+	int64_t limit = s->sizelimit ? resources_value(str_or(s->sizelimit->string, "0")) : 0;
+	struct amounts a;
+
+	resources_of_pod(pv->spec->pod->spec, true, &a);
+	if (a.has_memory_limit && (!limit || a.memory_limit_bytes < limit))
+		limit = a.memory_limit_bytes;
+	return limit ? limit : pv->v->env->allocatable_memory_bytes;
+}
+
+static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
+		   struct payload *payload, uint64_t hash)
+{
+	const Core__VolumeSource *s = spec->volumesource;
+	const Core__PodSecurityContext *sc = pv->spec->pod->spec->securitycontext;
+	struct job *j = NEW(struct job);
+
+	j->pv = pv;
+	j->index = i;
+	j->dir = volumes_path(pv->v->env->node->root_dir, pv->spec->pod, spec->name);
+	j->hash = hash;
+	j->fs_group = sc && sc->has_fsgroup ? sc->fsgroup : -1;
+	j->content = payload_supported(s);
+	j->host = s->hostpath != NULL;
+	j->host_type = mem_strdup(s->hostpath ? s->hostpath->type : NULL);
+	/* secrets never reach the disk */
+	j->memory = s->secret || s->projected || s->downwardapi ||
+		    (s->emptydir && str_eq(s->emptydir->medium, "Memory"));
+	if (s->emptydir && j->memory)
+		j->size_bytes = empty_dir_size(pv, s->emptydir);
+	if (payload) {
+		j->payload = *payload;
+		*payload = (struct payload){ 0 };
+	}
+	pv->list[i].busy = true;
+	pv->jobs++;
+	job_submit(pv->v->env->jobs, job_work, job_done, job_free, j);
+}
+
+static bool supported(const Core__VolumeSource *s)
+{
+	return s && (payload_supported(s) || s->emptydir || s->hostpath);
+}
+
+/* Brings one volume closer to what it should be. */
+static void turn_volume(struct pod_volumes *pv, size_t i)
+{
+	const Core__Volume *spec = pv->spec->pod->spec->volumes[i];
+	struct volume *vol = &pv->list[i];
+	CLEANUP(payload_fini) struct payload payload = { 0 };
+	struct err e;
+	int r;
+
+	if (vol->busy || clock_mono_usec() < vol->not_before_usec)
+		return;
+	if (!supported(spec->volumesource)) {
+		err_set(&vol->error, ERR_UNIMPLEMENTED,
+			"MountVolume.SetUp failed for volume \"%s\" : its type is not implemented",
+			spec->name);
+		return;
+	}
+	if (!payload_supported(spec->volumesource)) {
+		if (!vol->written)
+			submit(pv, i, spec, NULL, 1);
+		return;
+	}
+	r = make_payload(pv, spec->volumesource, &payload, &e);
+	if (r < 0)
+		err_set(&vol->error, e.code, "MountVolume.SetUp failed for volume \"%s\" : %s",
+			spec->name, e.text);
+	if (r)
+		return;
+	err_clear(&vol->error);
+	if (payload_hash(&payload) != vol->written)
+		submit(pv, i, spec, &payload, payload_hash(&payload));
+}
+
+static const struct volume *first_missing(const struct pod_volumes *pv)
+{
+	for (size_t i = 0; i < pv->n; i++) {
+		if (!pv->list[i].written)
+			return &pv->list[i];
+	}
+	return NULL;
+}
+
+static void answer(struct pod_volumes *pv)
+{
+	struct volumes_call *call = pv->call;
+	const struct volume *missing = first_missing(pv);
+	struct err e;
+
+	if (!call ||
+	    (missing && missing->error.code == ERR_NONE && clock_mono_usec() < call->give_up_usec))
+		return;
+	/* a volume that is still being made is waited for before the verdict */
+	if (missing && missing->busy)
+		return;
+	if (missing && missing->error.code == ERR_NONE)
+		err_set(&e, ERR_TIMEOUT,
+			"MountVolume.SetUp failed for volume \"%s\" : timed out waiting for the "
+			"condition",
+			missing->name);
+	else if (missing)
+		e = missing->error;
+	pv->call = NULL;
+	call->done(call->ctx, missing ? &e : NULL);
+	free(call);
+}
+
+static int on_turn(sd_event_source *s, void *userdata)
+{
+	struct pod_volumes *pv = userdata;
+
+	pv->turn = sd_event_source_unref(s);
+	for (size_t i = 0; i < pv->n; i++)
+		turn_volume(pv, i);
+	answer(pv);
+	return 0;
+}
+
+static void wake(struct pod_volumes *pv)
+{
+	if (!pv->turn && !pv->gone)
+		sd_event_add_defer(pv->v->env->loop, &pv->turn, on_turn, pv);
+}
+
+/* A failed write is tried again; a wait that takes too long is answered. */
+static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	(void)usec;
+	sd_event_source_set_time_relative(s, USEC_PER_SEC);
+	sd_event_source_set_enabled(s, ((struct pod_volumes *)userdata)->call ? SD_EVENT_ONESHOT
+									      : SD_EVENT_OFF);
+	wake(userdata);
+	return 0;
+}
+
+/* --- life --- */
+
+static void wake_uid(void *ctx, const char *uid)
+{
+	struct volumes *v = ctx;
+	struct pod_volumes *pv = map_get(&v->pods, uid);
+
+	if (pv)
+		wake(pv);
+}
+
+void volumes_object_changed(struct volumes *v, const char *uid)
+{
+	wake_uid(v, uid);
+}
+
+struct volumes *volumes_new(struct pod_environment *env)
+{
+	static const struct tokens_ops token_ops = { .changed = wake_uid };
+	static const struct trustbundle_ops bundle_ops = { .changed = wake_uid };
+	struct volumes *v = NEW(struct volumes);
+
+	v->env = env;
+	v->tokens = tokens_new(env->loop, env->client, &token_ops, v);
+	v->bundles = trustbundle_new(env->client, &bundle_ops, v);
+	return v;
+}
+
+static void pod_volumes_free(struct pod_volumes *pv)
+{
+	free(pv->call);
+	sd_event_source_disable_unref(pv->turn);
+	sd_event_source_disable_unref(pv->timer);
+	for (size_t i = 0; i < pv->n; i++)
+		free(pv->list[i].name);
+	free(pv->list);
+	podspec_free(pv->spec);
+	free(pv->uid);
+	free(pv);
+}
+
+/* The job pool is gone by now. */
+void volumes_free(struct volumes *v)
+{
+	void *value;
+
+	if (!v)
+		return;
+	for (size_t cursor = 0; map_next(&v->pods, &cursor, NULL, &value);)
+		pod_volumes_free(value);
+	map_fini(&v->pods);
+	tokens_free(v->tokens);
+	trustbundle_free(v->bundles);
+	free(v);
+}
+
+static struct pod_volumes *add_pod(struct volumes *v, const struct podspec *spec)
+{
+	struct pod_volumes *pv = NEW(struct pod_volumes);
+
+	pv->v = v;
+	pv->uid = mem_strdup(spec->uid);
+	pv->spec = podspec_new(spec->object);
+	pv->n = spec->pod->spec->n_volumes;
+	pv->list = mem_calloc(pv->n, sizeof(*pv->list));
+	for (size_t i = 0; i < pv->n; i++)
+		pv->list[i].name = mem_strdup(spec->pod->spec->volumes[i]->name);
+	map_put(&v->pods, spec->uid, pv);
+	return pv;
+}
+
+struct volumes_call *volumes_prepare(struct volumes *v, const struct podspec *spec,
+				     void (*done)(void *ctx, const struct err *e), void *ctx)
+{
+	struct pod_volumes *pv = map_get(&v->pods, spec->uid);
+	struct volumes_call *call = NEW(struct volumes_call);
+
+	if (!pv)
+		pv = add_pod(v, spec);
+	*call = (struct volumes_call){ .pv = pv, .done = done, .ctx = ctx };
+	call->give_up_usec = clock_mono_usec() + WAIT_USEC;
+	pv->call = call;
+	if (!pv->timer)
+		sd_event_add_time_relative(v->env->loop, &pv->timer, CLOCK_MONOTONIC, USEC_PER_SEC,
+					   0, on_timer, pv);
+	else
+		sd_event_source_set_enabled(pv->timer, SD_EVENT_ONESHOT);
+	for (size_t i = 0; i < pv->n; i++)
+		err_clear(&pv->list[i].error);
+	wake(pv);
+	return call;
+}
+
+void volumes_call_cancel(struct volumes_call *call)
+{
+	if (!call)
+		return;
+	call->pv->call = NULL;
+	free(call);
+}
+
+/* Volumes of a pod never change after creation; labels and annotations do. */
+void volumes_update(struct volumes *v, const struct podspec *spec)
+{
+	struct pod_volumes *pv = map_get(&v->pods, spec->uid);
+
+	if (!pv || pv->spec->object == spec->object)
+		return;
+	podspec_free(pv->spec);
+	pv->spec = podspec_new(spec->object);
+	wake(pv);
+}
+
+/* --- release --- */
+
+struct release {
+	char *dir;
+	void (*done)(void *ctx, const struct err *e);
+	void *ctx;
+	struct err error;
+};
+
+static void release_work(void *arg)
+{
+	struct release *r = arg;
+
+	err_clear(&r->error);
+	if (mounts_unmount_below(r->dir, &r->error) == 0)
+		fs_remove_all(r->dir, &r->error);
+}
+
+static void release_free(void *arg)
+{
+	struct release *r = arg;
+
+	free(r->dir);
+	free(r);
+}
+
+static void release_done(void *arg)
+{
+	struct release *r = arg;
+
+	r->done(r->ctx, r->error.code == ERR_NONE ? NULL : &r->error);
+	release_free(r);
+}
+
+static void release_start(struct volumes *v, const char *uid,
+			  void (*done)(void *ctx, const struct err *e), void *ctx)
+{
+	struct release *r = NEW(struct release);
+
+	*r = (struct release){ .done = done, .ctx = ctx };
+	r->dir = str_fmt("%s/pods/%s", v->env->node->root_dir, uid);
+	job_submit(v->env->jobs, release_work, release_done, release_free, r);
+}
+
+/* A write under way is waited for: it would make the directory again. */
+static void release_if_idle(struct pod_volumes *pv)
+{
+	struct volumes *v = pv->v;
+
+	if (pv->jobs)
+		return;
+	map_remove(&v->pods, pv->uid);
+	release_start(v, pv->uid, pv->released, pv->released_ctx);
+	pod_volumes_free(pv);
+}
+
+void volumes_release(struct volumes *v, const char *uid,
+		     void (*done)(void *ctx, const struct err *e), void *ctx)
+{
+	struct pod_volumes *pv = map_get(&v->pods, uid);
+
+	tokens_forget(v->tokens, uid);
+	trustbundle_forget(v->bundles, uid);
+	if (!pv) {
+		release_start(v, uid, done, ctx);
+		return;
+	}
+	pv->gone = true;
+	pv->released = done;
+	pv->released_ctx = ctx;
+	release_if_idle(pv);
+}
