@@ -5,12 +5,14 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
 #include "podobserve.h"
+#include "volume/volumes.h"
 
 struct podset {
 	struct pod_environment *env;
@@ -93,8 +95,25 @@ bool podset_sources_ready(const struct podset *s)
 	return s->sources_ready;
 }
 
+/* Nothing refers to the logs of a pod that left both the API and the runtime. */
+static void remove_logs_work(void *arg)
+{
+	struct err e;
+
+	if (fs_remove_all(arg, &e) < 0)
+		log_err_warning(&e, "pod logs");
+}
+
+static void remove_logs(struct pod *p)
+{
+	char *dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid);
+
+	job_submit(p->env->jobs, remove_logs_work, free, free, dir);
+}
+
 void podset_drop(struct podset *s, struct pod *p)
 {
+	remove_logs(p);
 	map_remove(&s->pods, p->uid);
 	pod_free(p);
 }
@@ -210,6 +229,7 @@ void podset_put(struct podset *s, struct kube_object *object)
 	before = deletion_grace(p->spec);
 	set_spec(p, podspec_new(object));
 	p->gone = false;
+	volumes_update(s->env->volumes, p->spec);
 	now = deletion_grace(p->spec);
 	if (before >= 0 && now >= 0 && now < before)
 		podstep_cancel_stopping(p);
