@@ -25,6 +25,13 @@ static const unsigned state_next[NODE_STATES] = {
 	[NODE_JOINING] = 1u << NODE_RUNNING,
 };
 
+/* Amounts and names for pods, from machine and configuration. */
+struct facts {
+	char **hugepage_sizes;
+	const char *runtime_name, *runtime_version, *cgroup_driver;
+	int64_t cpu_milli, memory_bytes, ephemeral_bytes, pods_memory_bytes, pods;
+};
+
 enum {
 	RETRY_FIRST_MSEC = 100,
 	RETRY_MAX_MSEC = 7000,
@@ -43,7 +50,7 @@ struct node {
 
 	char *name, **asked_ips, **ips;
 	struct machine machine;
-	struct node_facts facts;
+	struct facts facts;
 	Core__ObjectReference *reference;
 
 	enum node_state state;
@@ -139,7 +146,6 @@ static void choose_addresses(struct node *n)
 		strv_free(ips);
 	else
 		n->ips = ips;
-	n->facts.host_ips = n->ips;
 }
 
 static struct nodestatus_input input_of(struct node *n)
@@ -506,7 +512,7 @@ static void take_runtime_facts(struct node *n)
 	n->runtime_version = mem_strdup(version->runtime_version);
 	n->facts.runtime_name = n->runtime_name;
 	n->facts.runtime_version = n->runtime_version;
-	n->facts.systemd_cgroups = str_eq(str_or(driver, configured), "systemd");
+	n->facts.cgroup_driver = str_or(driver, configured);
 	if (!driver)
 		log_info(
 		    "runtime %s %s does not tell its cgroup driver: %s is taken, as configured",
@@ -536,8 +542,8 @@ static void tell_runtime(struct node *n)
 	if (!n->network_told || node_network_ready(n) != n->network_ready) {
 		n->network_ready = node_network_ready(n);
 		n->network_told = true;
-		if (n->ops->network_ready)
-			n->ops->network_ready(n->ctx, n->network_ready);
+		if (n->ops->network_changed)
+			n->ops->network_changed(n->ctx, n->network_ready);
 		node_report(n);
 	}
 }
@@ -615,19 +621,17 @@ static void make_facts(struct node *n)
 	struct nodestatus_input in = input_of(n);
 	AUTO_PROTO Core__Node *model = nodestatus_initial(&in);
 	struct nodestatus_events events;
-	struct node_facts *f = &n->facts;
+	struct facts *f = &n->facts;
 
 	nodestatus_fill(&in, model, &events);
-	f->name = n->name;
 	f->runtime_name = strstr(n->config->runtime_endpoint, "crio") ? "cri-o" : "containerd";
 	f->runtime_version = "";
-	f->systemd_cgroups = str_eq(n->config->cgroup_driver, "systemd");
-	f->memory_capacity_bytes = n->machine.memory_bytes;
-	f->allocatable_cpu_milli = nodestatus_allocatable_milli(model, "cpu");
-	f->allocatable_memory_bytes = nodestatus_allocatable(model, "memory");
-	f->allocatable_ephemeral_bytes = nodestatus_allocatable(model, "ephemeral-storage");
-	f->pods_memory_limit_bytes = nodestatus_pods_memory_bytes(&n->machine, n->config);
-	f->max_pods = nodestatus_allocatable(model, "pods");
+	f->cgroup_driver = n->config->cgroup_driver;
+	f->cpu_milli = nodestatus_allocatable_milli(model, "cpu");
+	f->memory_bytes = nodestatus_allocatable(model, "memory");
+	f->ephemeral_bytes = nodestatus_allocatable(model, "ephemeral-storage");
+	f->pods_memory_bytes = nodestatus_pods_memory_bytes(&n->machine, n->config);
+	f->pods = nodestatus_allocatable(model, "pods");
 }
 
 static void watch_object(struct node *n)
@@ -640,15 +644,6 @@ static void watch_object(struct node *n)
 	AUTO_FREE char *selector = str_fmt("metadata.name=%s", n->name);
 
 	n->informer = informer_new(n->client, KUBE_NODE, NULL, selector, NULL, &ops, n);
-}
-
-static void begin(struct node *n)
-{
-	event_record(n->events, n->reference, EVENT_NORMAL, "Starting", "Starting kubelet.");
-	if (n->client)
-		watch_object(n);
-	runtimewatch_start(n->runtime);
-	arm(n->timer, n->config->status_update_usec);
 }
 
 int node_new(sd_event *loop, const struct config *config, struct kube_client *client,
@@ -682,7 +677,6 @@ int node_new(sd_event *loop, const struct config *config, struct kube_client *cl
 		n->heartbeat = kube_client_heartbeat(client);
 		n->lease = lease_new(loop, client, n->name, config->lease_duration_sec);
 	}
-	begin(n);
 	*ret_node = TAKE(n);
 	return 0;
 }
@@ -714,6 +708,15 @@ void node_free(struct node *n)
 	free(n);
 }
 
+void node_start(struct node *n)
+{
+	event_record(n->events, n->reference, EVENT_NORMAL, "Starting", "Starting kubelet.");
+	if (n->client)
+		watch_object(n);
+	runtimewatch_start(n->runtime);
+	arm(n->timer, n->config->status_update_usec);
+}
+
 void node_images_changed(struct node *n)
 {
 	runtimewatch_list_images(n->runtime);
@@ -721,9 +724,59 @@ void node_images_changed(struct node *n)
 
 /* ---- readers ---- */
 
-const struct node_facts *node_facts_of(const struct node *n)
+const char *node_name(const struct node *n)
 {
-	return &n->facts;
+	return n->name;
+}
+
+char **node_host_ips(const struct node *n)
+{
+	return n->ips;
+}
+
+const char *const *node_hugepage_sizes(const struct node *n)
+{
+	return (const char *const *)n->facts.hugepage_sizes;
+}
+
+const char *node_runtime_name(const struct node *n)
+{
+	return n->facts.runtime_name;
+}
+
+const char *node_runtime_version(const struct node *n)
+{
+	return n->facts.runtime_version;
+}
+
+const char *node_cgroup_driver(const struct node *n)
+{
+	return n->facts.cgroup_driver;
+}
+
+int64_t node_allocatable_cpu_milli(const struct node *n)
+{
+	return n->facts.cpu_milli;
+}
+
+int64_t node_allocatable_memory_bytes(const struct node *n)
+{
+	return n->facts.memory_bytes;
+}
+
+int64_t node_allocatable_ephemeral_bytes(const struct node *n)
+{
+	return n->facts.ephemeral_bytes;
+}
+
+int64_t node_pods_memory_bytes(const struct node *n)
+{
+	return n->facts.pods_memory_bytes;
+}
+
+int64_t node_capacity_pods(const struct node *n)
+{
+	return n->facts.pods;
 }
 
 const struct machine *node_machine(const struct node *n)

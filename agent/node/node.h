@@ -25,11 +25,11 @@ enum { NODE_MEMORY_PRESSURE = 1, NODE_DISK_PRESSURE = 2, NODE_PID_PRESSURE = 4 }
 
 /* Any may be NULL. Called from the loop; they may not free the node. */
 struct node_ops {
-	/* Once: the runtime's name, version and cgroup driver are known, and in node_facts_of. */
+	/* Once: the runtime's name, version and cgroup driver are known. */
 	void (*runtime_known)(void *ctx);
 	/* The runtime answers and says it is ready; false after 30 s without that. */
 	void (*runtime_changed)(void *ctx, bool up);
-	void (*network_ready)(void *ctx, bool ready);
+	void (*network_changed)(void *ctx, bool ready);
 	/* Once: the Node object exists and has been read. */
 	void (*registered)(void *ctx);
 	/* The Node object; before is NULL the first time. */
@@ -40,34 +40,34 @@ struct node_ops {
 	unsigned (*pressure)(void *ctx);
 };
 
-/* What pods need to know of their node. Runtime name and cgroup driver are as the configuration
- * suggests until the runtime has told them. Host addresses may change. */
-struct node_facts {
-	const char *name;
-	char **host_ips; /* NULL-terminated, or NULL when there is none yet */
-	const char *runtime_name, *runtime_version;
-	bool systemd_cgroups;
-	char **hugepage_sizes; /* "2MB", …, NULL-terminated */
-	int64_t memory_capacity_bytes, allocatable_cpu_milli, allocatable_memory_bytes,
-	    allocatable_ephemeral_bytes;
-	int64_t pods_memory_limit_bytes; /* allocatable and what eviction keeps free */
-	int64_t max_pods;
-};
-
 /* Reads the machine and checks that the configuration allows it (ERR_INVALID when not: cgroup v1,
  * swap, addresses). client NULL: no API server, only the runtime is watched. events may be NULL;
- * its host is nodeaddr_hostname(config->hostname_override). Begins when the loop runs. */
+ * its host is nodeaddr_hostname(config->hostname_override). */
 int node_new(sd_event *loop, const struct config *config, struct kube_client *client,
 	     struct cri *cri, struct event_recorder *events, const struct node_ops *ops, void *ctx,
 	     struct node **ret_node, struct err *e);
 void node_free(struct node *n);
 DEFINE_FREEP(node_free, struct node)
+void node_start(struct node *n);
 /* Something that ops answer has changed: report now. */
 void node_report(struct node *n);
 /* An image came or went. */
 void node_images_changed(struct node *n);
 
-const struct node_facts *node_facts_of(const struct node *n);
+/* What pods need to know of their node. Runtime name and cgroup driver are as the configuration
+ * suggests until the runtime has told them. */
+const char *node_name(const struct node *n);
+char **node_host_ips(const struct node *n); /* NULL-terminated, or NULL when there is none yet */
+const char *const *node_hugepage_sizes(const struct node *n); /* "2MB", …, NULL-terminated */
+const char *node_runtime_name(const struct node *n);
+const char *node_runtime_version(const struct node *n); /* "" while unknown */
+const char *node_cgroup_driver(const struct node *n);
+int64_t node_allocatable_cpu_milli(const struct node *n);
+int64_t node_allocatable_memory_bytes(const struct node *n);
+int64_t node_allocatable_ephemeral_bytes(const struct node *n);
+/* Of all pods together: allocatable and what eviction keeps free. */
+int64_t node_pods_memory_bytes(const struct node *n);
+int64_t node_capacity_pods(const struct node *n);
 const struct machine *node_machine(const struct node *n);
 bool node_network_ready(const struct node *n);
 bool node_runtime_ready(const struct node *n);
