@@ -271,6 +271,18 @@ static void field_to_object(const ProtobufCMessage *m, const ProtobufCFieldDescr
 	json_object_object_add(out, name, value_to_json(f, at));
 }
 
+static void inline_to_object(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+			     struct json_object *out)
+{
+	AUTO_PROTO ProtobufCMessage *zero = NULL;
+	const ProtobufCMessage *inner;
+
+	memcpy(&inner, (const char *)m + f->offset, sizeof(inner));
+	if (!inner)
+		inner = zero = proto_new(f->descriptor);
+	fields_to_object(inner, out);
+}
+
 static void fields_to_object(const ProtobufCMessage *m, struct json_object *out)
 {
 	const ProtobufCMessageDescriptor *d = m->descriptor;
@@ -281,15 +293,10 @@ static void fields_to_object(const ProtobufCMessage *m, struct json_object *out)
 		const ProtobufCFieldDescriptor *f = &d->fields[i];
 		unsigned flags = flags_of(rows, &row, f);
 
-		if (flags & FIELD_INLINE) {
-			const ProtobufCMessage *inner;
-
-			memcpy(&inner, (const char *)m + f->offset, sizeof(inner));
-			if (inner)
-				fields_to_object(inner, out);
-			continue;
-		}
-		field_to_object(m, f, flags, out);
+		if (flags & FIELD_INLINE)
+			inline_to_object(m, f, out);
+		else
+			field_to_object(m, f, flags, out);
 	}
 }
 

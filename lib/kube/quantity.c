@@ -75,9 +75,7 @@ static bool split(const char *text, struct parts *ret)
 		ret->n_fraction = strspn(ret->fraction, decimal);
 		text = ret->fraction + ret->n_fraction;
 	}
-	/* "." alone or nothing before a suffix is no number */
-	if (!zeros && !ret->n_whole && !ret->n_fraction)
-		return false;
+	/* no digits at all count as 0, as upstream has it */
 	return read_suffix(text, &ret->suffix);
 }
 
@@ -140,7 +138,7 @@ int quantity_parse(const char *text, struct quantity *ret_quantity, struct err *
 	struct parts p;
 	struct quantity q;
 
-	if (!split(text, &p))
+	if (!*text || !split(text, &p))
 		return err_set(e, ERR_INVALID, "\"%.64s\" is not a quantity like 500m or 1.5Gi",
 			       text);
 	q.format = p.suffix.format;
