@@ -251,6 +251,8 @@ struct cri_call *cri_exec_sync(struct cri *cri, const Cri__ExecSyncRequest *requ
 
 void cri_call_cancel(struct cri_call *c)
 {
+	if (!c)
+		return;
 	grpc_call_cancel(c->call);
 	call_free(c);
 }
@@ -328,6 +330,8 @@ struct cri_stream *cri_events(struct cri *cri,
 
 void cri_stream_cancel(struct cri_stream *s)
 {
+	if (!s)
+		return;
 	grpc_call_cancel(s->call);
 	stream_free(s);
 }

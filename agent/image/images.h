@@ -6,6 +6,8 @@
 #pragma once
 
 #include "cri/cri.h"
+#include <stdbool.h>
+
 #include "cri/runtime.pb-c.h"
 
 struct images;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -93,8 +94,25 @@ bool podset_sources_ready(const struct podset *s)
 	return s->sources_ready;
 }
 
+/* Nothing refers to the logs of a pod that left both the API and the runtime. */
+static void remove_logs_work(void *arg)
+{
+	struct err e;
+
+	if (fs_remove_all(arg, &e) < 0)
+		log_err_warning(&e, "pod logs");
+}
+
+static void remove_logs(struct pod *p)
+{
+	char *dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid);
+
+	job_submit(p->env->jobs, remove_logs_work, free, free, dir);
+}
+
 void podset_drop(struct podset *s, struct pod *p)
 {
+	remove_logs(p);
 	map_remove(&s->pods, p->uid);
 	pod_free(p);
 }

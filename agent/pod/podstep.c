@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "k8s/node.pb-c.h"
 #include "podobserve.h"
 #include "podset.h"
 

@@ -279,7 +279,8 @@ void podworker_turn(struct pod *p)
 	check_end(p);
 	check_admission(p, obs);
 	if (p->phase == POD_SYNC)
-		probes_sync_pod(p->env->probes, p->spec, obs);
+		probes_sync_pod(p->env->probes, p->spec, obs, last_status(p),
+				(const char *const *)p->env->host_ips);
 	else if (p->phase == POD_TERMINATING)
 		probes_stop_starting(p->env->probes, p->uid);
 	make_plan(p, obs, &plan);

@@ -43,22 +43,35 @@ static struct json_object *find_item(struct json_object *list, const char *key, 
 	return NULL;
 }
 
+/* A copy of item with a null for every field that only the old item had: merging would keep it. */
+static struct json_object *item_patch(struct json_object *old, struct json_object *item)
+{
+	struct json_object *out = json_object_new_object();
+
+	json_object_object_foreach(item, field, value)
+	    json_object_object_add(out, field, json_object_get(value));
+	if (!old)
+		return out;
+	json_object_object_foreach(old, gone, was)
+	{
+		if (was && !json_object_object_get_ex(item, gone, NULL))
+			json_object_object_add(out, gone, NULL);
+	}
+	return out;
+}
+
 /* Items that changed or came, and a delete directive for each that went. */
 static struct json_object *list_diff(struct json_object *from, struct json_object *to,
 				     const char *key)
 {
 	struct json_object *out = json_object_new_array();
-	struct json_object *order = json_object_new_array();
 
 	for (size_t i = 0; to && i < json_object_array_length(to); i++) {
 		struct json_object *item = json_object_array_get_idx(to, i);
 		struct json_object *old = find_item(from, key, text_of(item, key));
-		struct json_object *name = json_object_new_object();
 
-		json_object_object_add(name, key, json_object_new_string(text_of(item, key)));
-		json_object_array_add(order, name);
 		if (!old || !json_object_equal(old, item))
-			json_object_array_add(out, json_object_get(item));
+			json_object_array_add(out, item_patch(old, item));
 	}
 	for (size_t i = 0; from && i < json_object_array_length(from); i++) {
 		struct json_object *item = json_object_array_get_idx(from, i), *gone;
@@ -70,7 +83,6 @@ static struct json_object *list_diff(struct json_object *from, struct json_objec
 		json_object_object_add(gone, key, json_object_new_string(text_of(item, key)));
 		json_object_array_add(out, gone);
 	}
-	json_object_put(order);
 	return out;
 }
 

@@ -2,14 +2,16 @@
  */
 #pragma once
 
-#include "base/job.h"
-#include "cri/cri.h"
+#include <systemd/sd-event.h>
+
+#include "base/err.h"
 #include "pod/podspec.h"
 
 struct hooks;
 struct hook_call;
 
-struct hooks *hooks_new(sd_event *loop, struct cri *cri, struct job_pool *jobs);
+struct checks;
+struct hooks *hooks_new(sd_event *loop, struct checks *checks);
 void hooks_free(struct hooks *h);
 
 /* Runs the handler in or against the container; done is called once, e NULL on success.

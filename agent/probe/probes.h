@@ -6,12 +6,10 @@
  */
 #pragma once
 
-#include "base/job.h"
-#include "cri/cri.h"
-#include "kube/event.h"
-#include "pod/podplan.h"
+#include <systemd/sd-event.h>
 
-enum probe_kind { PROBE_STARTUP, PROBE_READINESS, PROBE_LIVENESS, PROBE_KIND_COUNT };
+#include "kube/event.h"
+#include "probestate.h"
 
 struct probes;
 
@@ -19,12 +17,14 @@ struct probes_ops {
 	void (*changed)(void *ctx, const char *uid);
 };
 
-struct probes *probes_new(sd_event *loop, struct cri *cri, struct job_pool *jobs,
-			  struct event_recorder *events, const struct probes_ops *ops, void *ctx);
+struct checks;
+struct probes *probes_new(sd_event *loop, struct checks *checks, struct event_recorder *events,
+			  const struct probes_ops *ops, void *ctx);
 void probes_free(struct probes *p);
 
 /* Makes the workers fit the pod: started for running containers, gone for others. */
-void probes_sync_pod(struct probes *p, const struct podspec *spec, const struct podobs *obs);
+void probes_sync_pod(struct probes *p, const struct podspec *spec, const struct podobs *obs,
+		     const Core__PodStatus *status, const char *const *host_ips);
 /* A terminating pod: startup and liveness probes end, readiness goes on. */
 void probes_stop_starting(struct probes *p, const char *uid);
 void probes_remove_pod(struct probes *p, const char *uid);

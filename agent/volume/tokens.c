@@ -13,7 +13,9 @@ enum {
 	EXPIRATION_DEFAULT_SEC = 3600,
 	REFRESH_MAX_SEC = 24 * 3600,
 	REFRESH_JITTER_SEC = 10,
-	RETRY_USEC = 2 * USEC_PER_SEC,
+	RETRY_BASE_USEC = 100 * USEC_PER_MSEC,
+	RETRY_MAX_USEC = 10 * USEC_PER_SEC,
+	QUIET_FAILURES = 4,
 };
 
 struct token {
@@ -22,6 +24,7 @@ struct token {
 	int64_t expiration_sec;
 	char *text;
 	struct err error;
+	unsigned failures;
 	struct kube_call *call;
 	sd_event_source *timer;
 	int64_t asked_wall_usec;
@@ -109,7 +112,7 @@ static void ask_later(struct token *k, int64_t usec)
 	sd_event_source_disable_unref(k->timer);
 	k->timer = NULL;
 	sd_event_add_time_relative(k->t->loop, &k->timer, CLOCK_MONOTONIC, (uint64_t)usec,
-				   USEC_PER_SEC, on_timer, k);
+				   usec < USEC_PER_SEC ? USEC_PER_MSEC : USEC_PER_SEC, on_timer, k);
 }
 
 /* At four fifths of its life, or after a day (upstream token manager). */
@@ -126,6 +129,20 @@ static int64_t refresh_usec(const struct token *k, const Authentication__TokenRe
 	return (wait > 1 ? wait : 1) * USEC_PER_SEC;
 }
 
+/* The API server learns that a pod is on this node a moment after we do: until a few tries failed
+ * the token counts as under way. */
+static void failed(struct token *k, const struct err *e)
+{
+	int64_t delay = (int64_t)RETRY_BASE_USEC << (k->failures < 8 ? k->failures : 8);
+
+	if (++k->failures >= QUIET_FAILURES) {
+		err_set(&k->error, e ? e->code : ERR_REMOTE, "failed to fetch token: %s",
+			e ? e->text : "the answer holds none");
+		log_err_warning(&k->error, "service account token of %s/%s", k->ns, k->pod_name);
+	}
+	ask_later(k, delay < RETRY_MAX_USEC ? delay : RETRY_MAX_USEC);
+}
+
 static void on_token(void *ctx, struct kube_object *reply, const struct err *e)
 {
 	struct token *k = ctx;
@@ -135,12 +152,10 @@ static void on_token(void *ctx, struct kube_object *reply, const struct err *e)
 	k->call = NULL;
 	if (e || !r || reply->kind != KUBE_TOKEN_REQUEST || !r->status ||
 	    str_empty(r->status->token)) {
-		err_set(&k->error, e ? e->code : ERR_REMOTE, "failed to fetch token: %s",
-			e ? e->text : "the answer holds none");
-		log_err_warning(&k->error, "service account token of %s/%s", k->ns, k->pod_name);
-		ask_later(k, RETRY_USEC);
+		failed(k, e);
 	} else {
 		err_clear(&k->error);
+		k->failures = 0;
 		free(k->text);
 		k->text = mem_strdup(r->status->token);
 		ask_later(k, refresh_usec(k, r));

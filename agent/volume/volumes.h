@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/err.h"
 #include "pod/podspec.h"
 
 struct pod_environment;

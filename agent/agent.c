@@ -1,0 +1,345 @@
+/* Joining the parts of the agent (contract in agent.h). Effect.
+ *
+ * Everything runs on one loop. Order of making is order of need; the order of unmaking is its
+ * reverse, with the runtime's and the API's clients first so that nothing answers any more.
+ */
+#include "agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "agentserver.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "image/images.h"
+#include "node/node.h"
+#include "parts.h"
+#include "pod/podobserve.h"
+#include "pod/podset.h"
+#include "pod/statusq.h"
+#include "probe/check.h"
+#include "probe/hooks.h"
+#include "probe/probes.h"
+#include "resource/cgroups.h"
+#include "volume/objcache.h"
+#include "volume/volumes.h"
+
+enum { JOB_THREADS = 4, RESOLV_CONF_MAX_BYTES = 65536 };
+
+/* --- what happens around pods --- */
+
+static void on_observed(void *ctx, const char *uid)
+{
+	struct agent *a = ctx;
+
+	podset_observed(a->env.set, uid);
+}
+
+static void on_runtime_ready(void *ctx)
+{
+	struct agent *a = ctx;
+
+	podset_runtime_ready(a->env.set);
+}
+
+static const struct podobserve_ops observe_ops = {
+	.changed = on_observed,
+	.ready = on_runtime_ready,
+};
+
+static void on_object_changed(void *ctx, const char *holder)
+{
+	struct agent *a = ctx;
+
+	volumes_object_changed(a->env.volumes, holder);
+	podset_wake(a->env.set, holder);
+}
+
+static const struct objcache_ops object_ops = { .changed = on_object_changed };
+
+static void on_probe_changed(void *ctx, const char *uid)
+{
+	struct agent *a = ctx;
+
+	podset_wake(a->env.set, uid);
+}
+
+static const struct probes_ops probe_ops = { .changed = on_probe_changed };
+
+static void on_pod(void *ctx, struct kube_object *object)
+{
+	struct agent *a = ctx;
+
+	podset_put(a->env.set, object);
+}
+
+static void on_pod_updated(void *ctx, struct kube_object *before, struct kube_object *now)
+{
+	(void)before;
+	on_pod(ctx, now);
+}
+
+static void on_pod_deleted(void *ctx, struct kube_object *last)
+{
+	struct agent *a = ctx;
+
+	statusq_forget(a->env.statusq, last->meta->uid);
+	podset_remove(a->env.set, last);
+}
+
+static void on_pods_synced(void *ctx)
+{
+	struct agent *a = ctx;
+
+	podset_source_ready(a->env.set);
+}
+
+static const struct informer_ops pod_ops = {
+	.added = on_pod,
+	.updated = on_pod_updated,
+	.deleted = on_pod_deleted,
+	.synced = on_pods_synced,
+};
+
+/* --- what happens around the node --- */
+
+static void watch_pods(struct agent *a)
+{
+	AUTO_FREE char *selector = NULL;
+
+	if (a->pods)
+		return;
+	selector = str_fmt("spec.nodeName=%s", a->env.node_name);
+	a->pods = informer_new(a->env.client, KUBE_POD, NULL, selector, NULL, &pod_ops, a);
+}
+
+/* Pods are watched once the node is there and services are known: a container made earlier would
+ * miss their variables. */
+static void on_services_synced(void *ctx)
+{
+	watch_pods(ctx);
+}
+
+static const struct informer_ops service_ops = { .synced = on_services_synced };
+static const struct informer_ops no_ops = { 0 };
+
+static void on_network(void *ctx, bool ready)
+{
+	struct agent *a = ctx;
+
+	a->env.network_ready = ready;
+	if (ready)
+		podset_wake_all(a->env.set);
+}
+
+static const struct node_ops node_ops = { .network_ready = on_network };
+
+static struct kube_object *node_object_of(void *ctx)
+{
+	struct agent *a = ctx;
+
+	return node_object(a->node);
+}
+
+/* --- facts that pods are configured from --- */
+
+static int load_resolv_conf(struct agent *a, struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+
+	if (str_empty(a->config->resolv_conf))
+		return 0;
+	if (fs_read(a->config->resolv_conf, RESOLV_CONF_MAX_BYTES, &text, NULL, e) < 0)
+		return err_wrap(e, "resolvConf");
+	poddns_parse_resolv_conf(text, &a->facts.dns.host);
+	return 0;
+}
+
+static int make_facts(struct agent *a, struct err *e)
+{
+	const struct config *c = a->config;
+
+	a->cgroup_root = str_eq(c->cgroup_root, "/") ? mem_strdup("") :
+						       mem_strdup(str_or(c->cgroup_root, ""));
+	a->facts = (struct podconfig_node){
+		.root_dir = c->root_dir,
+		.pod_logs_dir = c->pod_logs_dir,
+		.cgroup_root = a->cgroup_root,
+		.cgroups_per_qos = c->cgroups_per_qos,
+		.seccomp_default = c->seccomp_default,
+		.cpu_cfs_quota = c->cpu_cfs_quota,
+		.cpu_period_usec = c->cpu_cfs_quota_period_usec,
+		.cgroup_v2 = cgroups_unified(),
+		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
+			 .cluster_domain = c->cluster_domain },
+	};
+	return load_resolv_conf(a, e);
+}
+
+static void node_facts(struct agent *a)
+{
+	const struct node_facts *f = node_facts_of(a->node);
+
+	a->facts.memory_capacity_bytes = f->memory_capacity_bytes;
+	a->facts.hugepage_sizes = (const char *const *)f->hugepage_sizes;
+	a->facts.systemd_cgroups = f->systemd_cgroups;
+	a->env.node_name = f->name;
+	a->env.host_ips = f->host_ips;
+	a->env.runtime_name = f->runtime_name;
+	a->env.allocatable_cpu_milli = f->allocatable_cpu_milli;
+	a->env.allocatable_memory_bytes = f->allocatable_memory_bytes;
+	a->env.allocatable_ephemeral_bytes = f->allocatable_ephemeral_bytes;
+	a->env.max_pods = f->max_pods;
+}
+
+static int make_cgroups(struct agent *a, struct err *e)
+{
+	const struct node_facts *f = node_facts_of(a->node);
+	struct cgroup_limits limits = {
+		.cpu_shares = f->allocatable_cpu_milli * 1024 / 1000,
+		.memory_bytes = strv_has(a->config->enforce_node_allocatable, "pods") ?
+					f->pods_memory_limit_bytes :
+					0,
+	};
+
+	return cgroups_setup(&a->facts, &limits, e);
+}
+
+/* --- making --- */
+
+static int make_clients(struct agent *a, struct err *e)
+{
+	const struct config *c = a->config;
+	struct kube_credentials *credentials;
+	struct kube_client_options options = {
+		.user_agent = "keelson-agent/" KUBELET_VERSION,
+		.qps = (float)c->kube_api_qps,
+		.burst = c->kube_api_burst,
+	};
+
+	if (str_empty(c->kubeconfig))
+		return err_set(e, ERR_INVALID, "--kubeconfig is required");
+	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0 ||
+	    kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
+		return err_wrap(e, "API server client");
+	if (cri_new(a->loop, c->runtime_endpoint, c->image_endpoint, &a->env.cri, e) < 0)
+		return err_wrap(e, "container runtime client");
+	cri_set_request_timeout(a->env.cri, c->runtime_timeout_usec / USEC_PER_MSEC);
+	return job_pool_new(a->loop, JOB_THREADS, &a->env.jobs, e);
+}
+
+static void make_pod_services(struct agent *a)
+{
+	struct pod_environment *env = &a->env;
+
+	env->statusq = statusq_new(a->loop, env->client);
+	env->images = images_new(a->loop, env->cri);
+	env->objects = objcache_new(a->loop, env->client, &object_ops, a);
+	env->volumes = volumes_new(env);
+	a->checks = checks_new(a->loop, env->cri);
+	env->hooks = hooks_new(a->loop, a->checks);
+	env->probes = probes_new(a->loop, a->checks, env->events, &probe_ops, a);
+	env->set = podset_new(env);
+	env->observe = podobserve_new(a->loop, env->cri, &observe_ops, a);
+	env->services =
+		informer_new(env->client, KUBE_SERVICE, NULL, NULL, NULL, &service_ops, a);
+	env->runtime_classes =
+		informer_new(env->client, KUBE_RUNTIME_CLASS, NULL, NULL, NULL, &no_ops, a);
+}
+
+static int make_all(struct agent *a, struct err *e)
+{
+	const struct config *c = a->config;
+
+	a->env.loop = a->loop;
+	a->env.node = &a->facts;
+	a->env.start_wall_ns = clock_wall_usec() * 1000;
+	a->env.max_crash_backoff_usec = c->max_restart_period_usec > 0 ?
+						c->max_restart_period_usec :
+						(int64_t)BACKOFF_MAX_SEC * USEC_PER_SEC;
+	a->env.pod_pids_limit = c->pod_pids_limit > 0 ? c->pod_pids_limit : 0;
+	a->env.allowed_unsafe_sysctls = c->allowed_unsafe_sysctls;
+	a->env.node_object = node_object_of;
+	a->env.node_ctx = a;
+	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
+		return -1;
+	a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", c->hostname_override,
+					   (float)c->event_qps, c->event_burst);
+	if (node_new(a->loop, c, a->env.client, a->env.cri, a->env.events, &node_ops, a, &a->node,
+		     e) < 0)
+		return -1;
+	node_facts(a);
+	if (make_cgroups(a, e) < 0)
+		return -1;
+	make_pod_services(a);
+	return agentserver_start(a, e);
+}
+
+/* Jobs are waited for before what they report to goes; answers stop coming when the clients go. */
+static void unmake(struct agent *a)
+{
+	struct pod_environment *env = &a->env;
+
+	agentserver_stop(a);
+	job_pool_free(env->jobs);
+	podset_free(env->set);
+	informer_free(a->pods);
+	informer_free(env->services);
+	informer_free(env->runtime_classes);
+	volumes_free(env->volumes);
+	objcache_free(env->objects);
+	probes_free(env->probes);
+	hooks_free(env->hooks);
+	checks_free(a->checks);
+	images_free(env->images);
+	statusq_free(env->statusq);
+	node_free(a->node);
+	event_recorder_free(env->events);
+	cri_free(env->cri);
+	podobserve_free(env->observe);
+	kube_client_free(env->client);
+	dns_config_fini(&a->facts.dns.host);
+	free(a->cgroup_root);
+}
+
+static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+	(void)userdata;
+	log_info("signal %u: ending; pods keep running", si->ssi_signo);
+	return sd_event_exit(sd_event_source_get_event(s), 0);
+}
+
+static void add_signals(struct agent *a)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sd_event_add_signal(a->loop, NULL, SIGTERM, on_signal, a);
+	sd_event_add_signal(a->loop, NULL, SIGINT, on_signal, a);
+}
+
+int agent_run(const struct config *config)
+{
+	struct agent a = { .config = config };
+	struct err e;
+	int r = 1;
+
+	if (sd_event_new(&a.loop) < 0)
+		return 1;
+	add_signals(&a);
+	if (make_all(&a, &e) < 0)
+		log_err(&e, "cannot start");
+	else
+		r = sd_event_loop(a.loop) < 0 ? 1 : 0;
+	unmake(&a);
+	sd_event_unref(a.loop);
+	return r;
+}

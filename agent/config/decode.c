@@ -1,0 +1,118 @@
+/* KubeletConfiguration documents (contract in decode.h). Pure. */
+#include "decode.h"
+
+#include "base/mem.h"
+#include "options.h"
+#include "value.h"
+
+struct decode {
+	struct json_object *out; /* of this level: the set of values, or one item of a list */
+	const char *pattern;     /* of the level: "", "logging", "registerWithTaints[]" */
+	const char *path;        /* the same with indices, for people */
+	char ***unknown;
+};
+
+static int walk(const struct decode *d, struct json_object *object, struct err *e);
+
+static int decode_items(const struct decode *d, const char *pattern, const char *path,
+			struct json_object *tree, struct json_object **ret_list, struct err *e)
+{
+	AUTO_JSON struct json_object *list = json_object_new_array();
+	AUTO_FREE char *inner = str_fmt("%s[]", pattern);
+
+	if (!json_object_is_type(tree, json_type_array))
+		return err_set(e, ERR_INVALID, "%s: must be a list", path);
+	for (size_t i = 0; i < json_object_array_length(tree); i++) {
+		AUTO_FREE char *at = str_fmt("%s[%zu]", path, i);
+		struct json_object *item = json_object_new_object();
+		struct decode level = { item, inner, at, d->unknown };
+
+		json_object_array_add(list, item);
+		if (walk(&level, json_object_array_get_idx(tree, i), e) < 0)
+			return -1;
+	}
+	*ret_list = TAKE(list);
+	return 0;
+}
+
+/* Members of an item are known by their name alone, values by their whole path. */
+static int decode_option(const struct decode *d, const struct option *o, const char *key,
+			 const char *path, struct json_object *tree, struct err *e)
+{
+	bool in_item = str_ends(d->pattern, "[]");
+	struct json_object *value = NULL;
+
+	if (!tree)
+		return 0;
+	if (options_is_list(o->type)) {
+		if (decode_items(d, o->path, path, tree, &value, e) < 0)
+			return -1;
+	} else if (value_from_json(o->type, path, tree, &value, e) < 0) {
+		return -1;
+	}
+	json_object_object_add(d->out, in_item ? key : o->path, value);
+	return 0;
+}
+
+static int walk(const struct decode *d, struct json_object *object, struct err *e)
+{
+	if (!json_object_is_type(object, json_type_object))
+		return err_set(e, ERR_INVALID, "%s: must be an object",
+			       *d->path ? d->path : "the configuration");
+	json_object_object_foreach(object, key, tree)
+	{
+		AUTO_FREE char *pattern =
+		    *d->pattern ? str_fmt("%s.%s", d->pattern, key) : mem_strdup(key);
+		AUTO_FREE char *path = *d->path ? str_fmt("%s.%s", d->path, key) : mem_strdup(key);
+		const struct option *o = options_find(pattern);
+
+		if (o) {
+			if (decode_option(d, o, key, path, tree, e) < 0)
+				return -1;
+		} else if (options_is_group(pattern)) {
+			struct decode level = { d->out, pattern, path, d->unknown };
+
+			if (tree && walk(&level, tree, e) < 0)
+				return -1;
+		} else {
+			strv_push(d->unknown, path);
+		}
+	}
+	return 0;
+}
+
+int decode_document(struct json_object *document, struct json_object *values, char ***ret_unknown,
+		    struct err *e)
+{
+	static const char version[] = "kubelet.config.k8s.io/v1beta1",
+			  kind[] = "KubeletConfiguration";
+	struct decode top = { values, "", "", ret_unknown };
+	AUTO_JSON struct json_object *rest = NULL;
+
+	if (!json_object_is_type(document, json_type_object))
+		return err_set(e, ERR_INVALID, "holds no object");
+	if (!str_eq(json_string(document, "apiVersion"), version) ||
+	    !str_eq(json_string(document, "kind"), kind))
+		return err_set(e, ERR_INVALID, "is not a %s of %s", kind, version);
+	if (json_object_deep_copy(document, &rest, NULL))
+		return err_set(e, ERR_INTERNAL, "cannot be copied");
+	json_object_object_del(rest, "apiVersion");
+	json_object_object_del(rest, "kind");
+	return walk(&top, rest, e);
+}
+
+void decode_merge(struct json_object *target, struct json_object *change)
+{
+	json_object_object_foreach(change, key, value)
+	{
+		struct json_object *have = json_member(target, key, json_type_object);
+
+		if (!value) {
+			json_object_object_del(target, key);
+		} else if (have && json_object_is_type(value, json_type_object)) {
+			decode_merge(have, value);
+		} else {
+			json_object_object_add(target, key, json_object_get(value));
+		}
+	}
+}

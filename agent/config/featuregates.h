@@ -1,0 +1,17 @@
+/* The feature gates that a configuration may name. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum gate_stage { GATE_ALPHA, GATE_BETA, GATE_GA, GATE_DEPRECATED };
+
+struct feature_gate {
+	const char *name;
+	enum gate_stage stage;
+	bool fallback;
+	bool locked; /* may be named with its default only */
+};
+
+const struct feature_gate *featuregates_at(size_t i); /* NULL behind the last */
+const struct feature_gate *featuregates_find(const char *name);

@@ -1,0 +1,11 @@
+/* Label keys and values, and which of them a node may give itself. Pure. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+int labels_check_key(const char *key, struct err *e); /* a qualified name: [prefix/]name */
+int labels_check_value(const char *value, struct err *e);
+/* Keys below kubernetes.io and k8s.io belong to the cluster, but for some. */
+bool labels_node_may_set(const char *key);

@@ -1,0 +1,8 @@
+/* Whether a set of values (decode.h) makes sense. Pure. */
+#pragma once
+
+#include "base/json.h"
+
+/* All that is wrong, in one error. */
+int validate_values(struct json_object *values, struct err *e);
+bool validate_gate(struct json_object *values, const char *name); /* on or off */

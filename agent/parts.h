@@ -1,0 +1,21 @@
+/* The parts of the running agent, for the files that join them (agent.c, agentserver.c). */
+#pragma once
+
+#include "config/config.h"
+#include "pod/podenvironment.h"
+
+struct node;
+struct checks;
+struct server;
+
+struct agent {
+	const struct config *config;
+	sd_event *loop;
+	struct pod_environment env;
+	struct podconfig_node facts;
+	char *cgroup_root;
+	struct node *node;
+	struct checks *checks;
+	struct informer *pods; /* of this node; NULL until services are known */
+	struct server *server;
+};
