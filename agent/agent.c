@@ -16,15 +16,19 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/images.h"
+#include "node/machine.h"
 #include "node/node.h"
+#include "node/nodeaddr.h"
 #include "parts.h"
 #include "pod/podobserve.h"
+#include "pod/podorphans.h"
 #include "pod/podset.h"
 #include "pod/statusq.h"
 #include "probe/check.h"
 #include "probe/hooks.h"
 #include "probe/probes.h"
 #include "resource/cgroups.h"
+#include "resource/resources.h"
 #include "volume/objcache.h"
 #include "volume/volumes.h"
 
@@ -107,25 +111,64 @@ static const struct informer_ops pod_ops = {
 
 /* --- what happens around the node --- */
 
-static void watch_pods(struct agent *a)
+/* Pods are watched once this node is registered (else the API server shows us none), the runtime is
+ * known (their cgroups depend on it) and services have been read (a container made earlier would
+ * miss their variables). */
+static void watch_pods_if_due(struct agent *a)
 {
 	AUTO_FREE char *selector = NULL;
 
-	if (a->pods)
+	if (a->pods || !a->registered || !a->runtime_known || !informer_synced(a->env.services))
 		return;
 	selector = str_fmt("spec.nodeName=%s", a->env.node_name);
 	a->pods = informer_new(a->env.client, KUBE_POD, NULL, selector, NULL, &pod_ops, a);
 }
 
-/* Pods are watched once the node is there and services are known: a container made earlier would
- * miss their variables. */
 static void on_services_synced(void *ctx)
 {
-	watch_pods(ctx);
+	watch_pods_if_due(ctx);
 }
 
 static const struct informer_ops service_ops = { .synced = on_services_synced };
 static const struct informer_ops no_ops = { 0 };
+
+static int make_cgroups(struct agent *a, struct err *e)
+{
+	struct cgroup_limits limits = {
+		.cpu_shares = resources_cpu_shares(a->env.allocatable_cpu_milli),
+		.memory_bytes = strv_has(a->config->enforce_node_allocatable, "pods") ?
+					node_machine(a->node)->memory_bytes :
+					0,
+	};
+
+	return cgroups_setup(&a->facts, &limits, e);
+}
+
+static void on_runtime_known(void *ctx)
+{
+	struct agent *a = ctx;
+	struct err e;
+
+	a->env.runtime_name = node_runtime_name(a->node);
+	a->facts.systemd_cgroups = str_eq(node_cgroup_driver(a->node), "systemd");
+	if (make_cgroups(a, &e) < 0) {
+		log_err(&e, "no pod can run");
+		a->trouble = mem_strdup(e.text);
+		node_report(a->node);
+		return;
+	}
+	a->runtime_known = true;
+	watch_pods_if_due(a);
+}
+
+static void on_registered(void *ctx)
+{
+	struct agent *a = ctx;
+
+	a->registered = true;
+	a->env.host_ips = node_host_ips(a->node);
+	watch_pods_if_due(a);
+}
 
 static void on_network(void *ctx, bool ready)
 {
@@ -136,7 +179,19 @@ static void on_network(void *ctx, bool ready)
 		podset_wake_all(a->env.set);
 }
 
-static const struct node_ops node_ops = { .network_ready = on_network };
+static const char *node_trouble(void *ctx)
+{
+	struct agent *a = ctx;
+
+	return a->trouble;
+}
+
+static const struct node_ops node_ops = {
+	.runtime_known = on_runtime_known,
+	.network_changed = on_network,
+	.registered = on_registered,
+	.problem = node_trouble,
+};
 
 static struct kube_object *node_object_of(void *ctx)
 {
@@ -163,8 +218,8 @@ static int make_facts(struct agent *a, struct err *e)
 {
 	const struct config *c = a->config;
 
-	a->cgroup_root = str_eq(c->cgroup_root, "/") ? mem_strdup("") :
-						       mem_strdup(str_or(c->cgroup_root, ""));
+	a->cgroup_root =
+	    str_eq(c->cgroup_root, "/") ? mem_strdup("") : mem_strdup(str_or(c->cgroup_root, ""));
 	a->facts = (struct podconfig_node){
 		.root_dir = c->root_dir,
 		.pod_logs_dir = c->pod_logs_dir,
@@ -182,31 +237,14 @@ static int make_facts(struct agent *a, struct err *e)
 
 static void node_facts(struct agent *a)
 {
-	const struct node_facts *f = node_facts_of(a->node);
-
-	a->facts.memory_capacity_bytes = f->memory_capacity_bytes;
-	a->facts.hugepage_sizes = (const char *const *)f->hugepage_sizes;
-	a->facts.systemd_cgroups = f->systemd_cgroups;
-	a->env.node_name = f->name;
-	a->env.host_ips = f->host_ips;
-	a->env.runtime_name = f->runtime_name;
-	a->env.allocatable_cpu_milli = f->allocatable_cpu_milli;
-	a->env.allocatable_memory_bytes = f->allocatable_memory_bytes;
-	a->env.allocatable_ephemeral_bytes = f->allocatable_ephemeral_bytes;
-	a->env.max_pods = f->max_pods;
-}
-
-static int make_cgroups(struct agent *a, struct err *e)
-{
-	const struct node_facts *f = node_facts_of(a->node);
-	struct cgroup_limits limits = {
-		.cpu_shares = f->allocatable_cpu_milli * 1024 / 1000,
-		.memory_bytes = strv_has(a->config->enforce_node_allocatable, "pods") ?
-					f->pods_memory_limit_bytes :
-					0,
-	};
-
-	return cgroups_setup(&a->facts, &limits, e);
+	a->facts.memory_capacity_bytes = node_machine(a->node)->memory_bytes;
+	a->facts.hugepage_sizes = node_hugepage_sizes(a->node);
+	a->env.node_name = node_name(a->node);
+	a->env.host_ips = node_host_ips(a->node);
+	a->env.allocatable_cpu_milli = node_allocatable_cpu_milli(a->node);
+	a->env.allocatable_memory_bytes = node_allocatable_memory_bytes(a->node);
+	a->env.allocatable_ephemeral_bytes = node_allocatable_ephemeral_bytes(a->node);
+	a->env.max_pods = node_capacity_pods(a->node);
 }
 
 /* --- making --- */
@@ -245,38 +283,42 @@ static void make_pod_services(struct agent *a)
 	env->probes = probes_new(a->loop, a->checks, env->events, &probe_ops, a);
 	env->set = podset_new(env);
 	env->observe = podobserve_new(a->loop, env->cri, &observe_ops, a);
-	env->services =
-		informer_new(env->client, KUBE_SERVICE, NULL, NULL, NULL, &service_ops, a);
+	env->services = informer_new(env->client, KUBE_SERVICE, NULL, NULL, NULL, &service_ops, a);
+	a->orphans = podorphans_new(env);
 	env->runtime_classes =
-		informer_new(env->client, KUBE_RUNTIME_CLASS, NULL, NULL, NULL, &no_ops, a);
+	    informer_new(env->client, KUBE_RUNTIME_CLASS, NULL, NULL, NULL, &no_ops, a);
 }
 
 static int make_all(struct agent *a, struct err *e)
 {
 	const struct config *c = a->config;
+	AUTO_FREE char *host = NULL;
 
 	a->env.loop = a->loop;
 	a->env.node = &a->facts;
 	a->env.start_wall_ns = clock_wall_usec() * 1000;
-	a->env.max_crash_backoff_usec = c->max_restart_period_usec > 0 ?
-						c->max_restart_period_usec :
-						(int64_t)BACKOFF_MAX_SEC * USEC_PER_SEC;
+	a->env.max_crash_backoff_usec = c->max_restart_period_usec > 0
+					    ? c->max_restart_period_usec
+					    : (int64_t)BACKOFF_MAX_SEC * USEC_PER_SEC;
 	a->env.pod_pids_limit = c->pod_pids_limit > 0 ? c->pod_pids_limit : 0;
 	a->env.allowed_unsafe_sysctls = c->allowed_unsafe_sysctls;
 	a->env.node_object = node_object_of;
 	a->env.node_ctx = a;
 	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
 		return -1;
-	a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", c->hostname_override,
+	if (nodeaddr_hostname(c->hostname_override, &host, e) < 0)
+		return -1;
+	a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", host,
 					   (float)c->event_qps, c->event_burst);
 	if (node_new(a->loop, c, a->env.client, a->env.cri, a->env.events, &node_ops, a, &a->node,
 		     e) < 0)
 		return -1;
 	node_facts(a);
-	if (make_cgroups(a, e) < 0)
-		return -1;
 	make_pod_services(a);
-	return agentserver_start(a, e);
+	if (agentserver_start(a, e) < 0)
+		return -1;
+	node_start(a->node);
+	return 0;
 }
 
 /* Jobs are waited for before what they report to goes; answers stop coming when the clients go. */
@@ -286,6 +328,7 @@ static void unmake(struct agent *a)
 
 	agentserver_stop(a);
 	job_pool_free(env->jobs);
+	podorphans_free(a->orphans);
 	podset_free(env->set);
 	informer_free(a->pods);
 	informer_free(env->services);
@@ -304,6 +347,7 @@ static void unmake(struct agent *a)
 	kube_client_free(env->client);
 	dns_config_fini(&a->facts.dns.host);
 	free(a->cgroup_root);
+	free(a->trouble);
 }
 
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)

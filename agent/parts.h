@@ -7,6 +7,7 @@
 struct node;
 struct checks;
 struct server;
+struct podorphans;
 
 struct agent {
 	const struct config *config;
@@ -15,7 +16,10 @@ struct agent {
 	struct podconfig_node facts;
 	char *cgroup_root;
 	struct node *node;
+	bool registered, runtime_known;
+	char *trouble; /* why no pod can run, or NULL */
 	struct checks *checks;
 	struct informer *pods; /* of this node; NULL until services are known */
+	struct podorphans *orphans;
 	struct server *server;
 };

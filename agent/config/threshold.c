@@ -11,7 +11,7 @@
 static int parse_percent(const char *text, struct threshold *ret_threshold, struct err *e)
 {
 	char *end;
-	double percent = strtod(text, &end);
+	float percent = strtof(text, &end); /* as upstream: allocatable agrees to the byte */
 
 	if (end == text || !str_eq(end, "%") || percent < 0 || percent > 100)
 		return err_set(e, ERR_INVALID, "\"%s\" is not a percentage from 0%% to 100%%",
@@ -51,5 +51,5 @@ bool threshold_signal_known(const char *signal)
 
 int64_t threshold_of(const struct threshold *t, int64_t capacity)
 {
-	return t->percent ? (int64_t)((double)capacity * t->fraction) : t->amount;
+	return t->percent ? (int64_t)((double)capacity * (double)t->fraction) : t->amount;
 }

@@ -8,8 +8,8 @@
 
 struct threshold {
 	bool percent;
-	double fraction; /* of the capacity, when percent */
-	int64_t amount;  /* bytes, inodes or processes otherwise */
+	float fraction; /* of the capacity, when percent */
+	int64_t amount; /* bytes, inodes or processes otherwise */
 };
 
 /* "100Mi", "10%". A threshold of 0% or 100% is off: returns 1. */

@@ -12,6 +12,7 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "podobserve.h"
+#include "volume/volumes.h"
 
 struct podset {
 	struct pod_environment *env;
@@ -228,6 +229,7 @@ void podset_put(struct podset *s, struct kube_object *object)
 	before = deletion_grace(p->spec);
 	set_spec(p, podspec_new(object));
 	p->gone = false;
+	volumes_update(s->env->volumes, p->spec);
 	now = deletion_grace(p->spec);
 	if (before >= 0 && now >= 0 && now < before)
 		podstep_cancel_stopping(p);

@@ -14,6 +14,7 @@
 #include "pod.h"
 #include "podobserve.h"
 #include "podset.h"
+#include "podunbuilt.h"
 #include "probe/probes.h"
 #include "resource/resources.h"
 #include "statusq.h"
@@ -66,6 +67,16 @@ static void check_end(struct pod *p)
 		pod_wake_at(p, clock_mono_usec() + left_usec);
 }
 
+static void warn_unbuilt(struct pod *p)
+{
+	char **fields = podunbuilt_fields(p->spec->pod->spec);
+
+	for (size_t i = 0; fields && fields[i]; i++)
+		pod_event(p, "Warning", "NotImplemented",
+			  "%s is not implemented by this node agent and has no effect", fields[i]);
+	strv_free(fields);
+}
+
 /* A pod that has run here already is not judged again. */
 static void check_admission(struct pod *p, const struct podobs *obs)
 {
@@ -78,6 +89,8 @@ static void check_admission(struct pod *p, const struct podobs *obs)
 		return;
 	if (!admit_pod(p, &v))
 		pod_fail(p, v.reason, v.message);
+	else
+		warn_unbuilt(p);
 }
 
 /* --- back-off of crashed containers --- */

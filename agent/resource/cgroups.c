@@ -17,6 +17,8 @@
 
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 
+static const char *const levels[] = { "", "/burstable", "/besteffort" };
+
 bool cgroups_unified(void)
 {
 	struct statfs s;
@@ -205,6 +207,35 @@ int cgroups_make_pod(const struct podconfig_node *node, int64_t pids_limit, cons
 	return make_path(path, e) < 0 || apply(path, &l, e) < 0 ? -1 : 0;
 }
 
+/* Pods of one QoS level in one hierarchy: any of them tells, as pods have a cgroup in each. */
+static void list_level(const char *dir, char ***uids)
+{
+	DIR *list = opendir(dir);
+	struct dirent *d;
+
+	while (list && (d = readdir(list))) {
+		if (str_starts(d->d_name, "pod") && !strchr(d->d_name, '.') && d->d_name[3] &&
+		    !strv_has(*uids, d->d_name + 3))
+			strv_push(uids, d->d_name + 3);
+	}
+	if (list)
+		closedir(list);
+}
+
+void cgroups_list_pods(const struct podconfig_node *node, char ***uids)
+{
+	const char *prefix = cgroups_unified() ? CGROUP_MOUNT : CGROUP_MOUNT "/memory";
+
+	if (!node->cgroups_per_qos || node->systemd_cgroups)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		AUTO_FREE char *dir =
+		    str_fmt("%s%s/kubepods%s", prefix, node->cgroup_root, levels[i]);
+
+		list_level(dir, uids);
+	}
+}
+
 /* --- removal --- */
 
 /* rmdir of the tree, children first; processes that linger give EBUSY. */
@@ -236,8 +267,6 @@ static int remove_tree(const char *path)
 static int remove_from(const char *prefix, const struct podconfig_node *node, const char *uid,
 		       struct err *e)
 {
-	static const char *const levels[] = { "", "/burstable", "/besteffort" };
-
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
 		AUTO_FREE char *path =
 		    str_fmt("%s%s/kubepods%s/pod%s", prefix, node->cgroup_root, levels[i], uid);

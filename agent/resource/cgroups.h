@@ -18,5 +18,7 @@ int cgroups_make_pod(const struct podconfig_node *node, int64_t pids_limit, cons
 		     struct err *e);
 /* Removes the pod's cgroup from every QoS level; one that is gone is success. */
 int cgroups_remove_pod(const struct podconfig_node *node, const char *uid, struct err *e);
+/* Appends the UIDs of pods that have a cgroup. */
+void cgroups_list_pods(const struct podconfig_node *node, char ***uids);
 /* True when /sys/fs/cgroup is the unified hierarchy. */
 bool cgroups_unified(void);

@@ -1,0 +1,513 @@
+/* The configuration: every row of the table through a file and its flag, order of the sources,
+ * what is refused. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "config/decode.h"
+#include "config/featuregates.h"
+#include "config/labels.h"
+#include "config/options.h"
+#include "config/threshold.h"
+#include "config/value.h"
+
+static const char head[] =
+    "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+
+/* A configuration file with this text behind the head; unlinked by the caller. */
+static void write_file(const char *path, const char *text)
+{
+	AUTO_FREE char *whole = str_fmt("%s%s", head, text);
+	struct err e = { 0 };
+
+	assert_int_equal(fs_write_atomic(path, whole, strlen(whole), 0600, &e), 0);
+}
+
+static char *temp_path(void)
+{
+	char path[] = "/tmp/keelson-config-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return mem_strdup(path);
+}
+
+enum { ARGS_MAX = 12 };
+
+/* text NULL: no --config. args end with NULL. */
+static int load(const char *text, const char *const *args, struct config **ret, struct err *e)
+{
+	AUTO_FREE char *path = temp_path();
+	AUTO_FREE char *option = str_fmt("--config=%s", path);
+	char *argv[ARGS_MAX + 2] = { "keelson-agent" };
+	int argc = 1, result;
+
+	if (text) {
+		write_file(path, text);
+		argv[argc++] = option;
+	}
+	for (; args && *args; args++)
+		argv[argc++] = (char *)*args;
+	result = config_load(argc, argv, ret, e);
+	unlink(path);
+	return result;
+}
+
+static struct config *must_load(const char *text, const char *const *args)
+{
+	struct config *c = NULL;
+	struct err e = { 0 };
+
+	if (load(text, args, &c, &e) < 0)
+		fail_msg("%s", e.text);
+	return c;
+}
+
+/* ---- every row ---- */
+
+/* A value that is not the default, as text, for each type. */
+static const char *other_text(const struct option *o)
+{
+	static const struct {
+		const char *path, *text;
+	} special[] = {
+		{ "authorization.mode", "AlwaysAllow" },
+		{ "cgroupDriver", "systemd" },
+		{ "topologyManagerPolicy", "restricted" },
+		{ "topologyManagerScope", "pod" },
+		{ "cpuManagerPolicy", "static" },
+		{ "memoryManagerPolicy", "Static" },
+		{ "memorySwap.swapBehavior", "NoSwap" },
+		{ "hairpinMode", "none" },
+		{ "memoryReservationPolicy", "TieredReservation" },
+		{ "logging.format", "json" },
+		{ "tlsMinVersion", "VersionTLS13" },
+		{ "configMapAndSecretChangeDetectionStrategy", "Get" },
+		{ "imagePullCredentialsVerificationPolicy", "AlwaysVerify" },
+		{ "podLogsDir", "/logs" },
+		{ "reservedSystemCPUs", "0-1" },
+		{ "enforceNodeAllocatable", "pods" },
+		{ "imageGCHighThresholdPercent", "97" },
+		{ "imageMinimumGCAge", "1m0s" },
+		{ "cpuCFSQuotaPeriod", "10ms" },
+		{ "eventRecordQPS", "7" },
+		{ "systemReserved", "cpu=1" },
+		{ "kubeReserved", "cpu=1" },
+		{ "featureGates", "KubeletPSI=true" },
+		{ "--cloud-provider", "external" },
+		{ "--node-labels", "a=b" },
+	};
+	char buf[100];
+
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
+		if (str_eq(special[i].path, options_key(o, buf, sizeof(buf))))
+			return special[i].text;
+	}
+	switch (o->type) {
+	case OPTION_BOOL:
+		return str_eq(o->fallback, "true") ? "false" : "true";
+	case OPTION_INT32:
+	case OPTION_INT64:
+		return "23";
+	case OPTION_FLOAT:
+		return "0.5";
+	case OPTION_DURATION:
+	case OPTION_LAX_DURATION:
+		return "4m17s";
+	case OPTION_IP:
+		return "192.0.2.7";
+	case OPTION_QUANTITY:
+		return "3Mi";
+	case OPTION_INTS:
+		return "29";
+	case OPTION_LANGLE_MAP:
+		return "memory.available<1Mi";
+	case OPTION_MAP:
+	case OPTION_QUANTITY_MAP:
+		return "x=1";
+	case OPTION_BOOL_MAP:
+		return "x=true";
+	case OPTION_LISTS_MAP:
+		return "x:y";
+	case OPTION_TAINTS:
+		return "k=v:NoSchedule";
+	case OPTION_VMODULE:
+		return "a*=3";
+	case OPTION_MEMORY:
+		return "0:memory=1Gi";
+	case OPTION_LIST:
+		return NULL;
+	default:
+		return "other";
+	}
+}
+
+/* {"a":{"b":value}} of the path a.b */
+static struct json_object *document_of(const char *path, struct json_object *value)
+{
+	const char *dot = strchr(path, '.');
+	AUTO_FREE char *key = dot ? mem_strndup(path, (size_t)(dot - path)) : mem_strdup(path);
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, key, dot ? document_of(dot + 1, value) : value);
+	return object;
+}
+
+static void test_rows_decode(void **state)
+{
+	const struct option *o;
+	size_t fields = 0;
+
+	(void)state;
+	for (size_t i = 0; (o = options_at(i)); i++) {
+		AUTO_JSON struct json_object *values = json_object_new_object(), *document = NULL;
+		struct json_object *value = NULL, *got = NULL;
+		char **unknown = NULL;
+		struct err e = { 0 };
+
+		fields += *o->path != 0;
+		if (!*o->path || strstr(o->path, "[]") || o->type == OPTION_LIST)
+			continue;
+		if (o->type == OPTION_FLOAT)
+			value = json_object_new_double(0.5);
+		else if (value_from_text(o->type, other_text(o), NULL, &value, &e) < 0)
+			fail_msg("%s: %s", o->path, e.text);
+		document = document_of(o->path, json_object_get(value));
+		json_object_object_add(document, "apiVersion",
+				       json_object_new_string("kubelet.config.k8s.io/v1beta1"));
+		json_object_object_add(document, "kind",
+				       json_object_new_string("KubeletConfiguration"));
+		if (decode_document(document, values, &unknown, &e) < 0)
+			fail_msg("%s: %s", o->path, e.text);
+		assert_null(unknown);
+		assert_true(json_object_object_get_ex(values, o->path, &got));
+		if (!json_object_equal(value, got))
+			fail_msg("%s: %s became %s", o->path, json_object_get_string(value),
+				 json_object_get_string(got));
+		json_object_put(value);
+	}
+	assert_int_equal(fields, 151 - 2); /* tracing and userNamespaces are objects here */
+}
+
+/* The printed configuration holds each row's default, and what its flag sets. */
+static void test_rows_flags(void **state)
+{
+	static const char base[] = "enforceNodeAllocatable: [none]\n";
+	const struct option *o;
+
+	(void)state;
+	for (size_t i = 0; (o = options_at(i)); i++) {
+		AUTO_FREE char *flag = o->flag ? str_fmt("--%s=%s", o->flag, other_text(o)) : NULL;
+		const char *args[] = { flag, NULL };
+		CLEANUP(config_freep) struct config *plain = NULL, *c = NULL;
+		struct err e = { 0 };
+
+		if (!o->flag || str_eq(o->flag, "config") || str_eq(o->flag, "config-dir") ||
+		    str_eq(o->flag, "runonce"))
+			continue;
+		if (str_eq(o->flag, "system-cgroups") || str_eq(o->flag, "eviction-soft"))
+			continue; /* needs another flag beside it */
+		plain = must_load(base, NULL);
+		if (load(base, args, &c, &e) < 0)
+			fail_msg("%s: %s", flag, e.text);
+		if (*o->path && str_eq(plain->configz, c->configz))
+			fail_msg("%s changes nothing in %s", flag, c->configz);
+	}
+}
+
+static void test_defaults(void **state)
+{
+	CLEANUP(config_freep) struct config *c = must_load("", NULL);
+	CLEANUP(config_freep) struct config *bare = must_load(NULL, NULL);
+
+	(void)state;
+	assert_true(c->webhook_authn);
+	assert_false(c->anonymous_authn);
+	assert_string_equal(c->authorization_mode, "Webhook");
+	assert_int_equal(c->port, 10250);
+	assert_int_equal(c->read_only_port, 0);
+	assert_int_equal(c->status_update_usec, 10000000);
+	assert_int_equal(c->status_report_usec, 300000000);
+	assert_int_equal(c->max_pods, 110);
+	assert_int_equal(c->pod_pids_limit, -1);
+	assert_string_equal(c->runtime_endpoint, "unix:///run/containerd/containerd.sock");
+	assert_string_equal(config_pair_get(&c->eviction_hard, "memory.available"), "100Mi");
+	assert_string_equal(c->enforce_node_allocatable[0], "pods");
+	assert_null(c->not_built);
+	assert_true(config_gate(c, "NodeSwap"));
+	assert_false(config_gate(c, "DefaultPodSysctls"));
+	/* without a file: as before there were files */
+	assert_true(bare->anonymous_authn);
+	assert_false(bare->webhook_authn);
+	assert_string_equal(bare->authorization_mode, "AlwaysAllow");
+	assert_int_equal(bare->read_only_port, 10255);
+}
+
+static void test_order(void **state)
+{
+	static const char text[] = "maxPods: 30\n"
+				   "systemReserved: {cpu: 100m, memory: 1Gi}\n"
+				   "clusterDNS: [10.96.0.10]\n"
+				   "nodeStatusUpdateFrequency: 7s\n"
+				   "maxParallelImagePulls: 4\n"
+				   "podPidsLimit: -5\n"
+				   "featureGates: {KubeletPSI: true}\n"
+				   "registerWithTaints: [{key: a, effect: NoExecute}]\n"
+				   "port: 0\n";
+	static const char *const args[] = { "--max-pods",
+					    "31",
+					    "--system_reserved=cpu=2",
+					    "-v4",
+					    "--feature-gates=ImageVolume=true",
+					    "--cluster-dns=1.1.1.1,2.2.2.2",
+					    "--cluster-dns",
+					    "3.3.3.3",
+					    NULL };
+	CLEANUP(config_freep) struct config *file = must_load(text, NULL);
+	CLEANUP(config_freep) struct config *c = must_load(text, args);
+
+	(void)state;
+	assert_int_equal(file->max_pods, 30);
+	assert_int_equal(file->port, 10250);
+	assert_int_equal(file->status_report_usec, 7000000);
+	assert_false(file->serialize_image_pulls);
+	assert_int_equal(file->max_parallel_image_pulls, 4);
+	assert_int_equal(file->pod_pids_limit, -1);
+	assert_string_equal(config_pair_get(&file->system_reserved, "memory"), "1Gi");
+	assert_int_equal(file->register_with_taints.n, 1);
+	assert_string_equal(file->register_with_taints.v[0].key, "a");
+
+	assert_int_equal(c->max_pods, 31);
+	assert_int_equal(c->verbosity, 4);
+	assert_string_equal(config_pair_get(&c->system_reserved, "cpu"), "2");
+	assert_null(config_pair_get(&c->system_reserved, "memory"));
+	assert_int_equal(strv_len(c->cluster_dns), 3);
+	assert_string_equal(config_pair_get(&c->feature_gates, "KubeletPSI"), "true");
+	assert_string_equal(config_pair_get(&c->feature_gates, "ImageVolume"), "true");
+}
+
+static void test_drop_ins(void **state)
+{
+	char dir[] = "/tmp/keelson-drop-XXXXXX";
+	AUTO_FREE char *a = NULL, *b = NULL, *other = NULL, *option = NULL;
+	CLEANUP(config_freep) struct config *c = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	a = str_fmt("%s/10-a.conf", dir);
+	b = str_fmt("%s/20-b.conf", dir);
+	other = str_fmt("%s/30-c.yaml", dir);
+	option = str_fmt("--config-dir=%s", dir);
+	write_file(a, "maxPods: 40\nsystemReserved: {cpu: 100m}\n");
+	write_file(b, "maxPods: 41\nsystemReserved: {memory: 1Gi}\n");
+	write_file(other, "maxPods: 42\n");
+	c = must_load("maxPods: 39\nregisterNode: false\n", (const char *[]){ option, NULL });
+	assert_int_equal(c->max_pods, 41);
+	assert_int_equal(c->system_reserved.n, 2);
+	assert_false(c->register_node);
+	assert_int_equal(fs_remove_all(dir, NULL), 0);
+}
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{ "port: 70000\n", "port (--port): 70000 is not between 1 and 65535" },
+		{ "port: \"10\"\n", "port: must be a whole number" },
+		{ "syncFrequency: 3\n", "syncFrequency: must be a duration" },
+		{ "syncFrequency: 3 days\n", "syncFrequency" },
+		{ "cgroupDriver: none\n", "cgroupDriver (--cgroup-driver): \"none\" is none of" },
+		{ "systemReserved: {gpu: \"1\"}\n", "systemReserved (--system-reserved): gpu" },
+		{ "systemReserved: {cpu: 1}\n", "systemReserved.cpu: must be a string" },
+		{ "evictionHard: {memory.free: 1Mi}\n", "there is no signal memory.free" },
+		{ "evictionHard: {memory.available: -1}\n", "evictionHard" },
+		{ "evictionSoft: {memory.available: 1Mi}\n", "has no grace period" },
+		{ "featureGates: {NoSuch: true}\n", "there is no feature gate NoSuch" },
+		{ "featureGates: {NodeLogQuery: false}\n", "NodeLogQuery cannot be set to false" },
+		{ "enforceNodeAllocatable: [kube-reserved]\n", "kubeReservedCgroup" },
+		{ "enforceNodeAllocatable: [none, pods]\n", "stands alone" },
+		{ "imageGCLowThresholdPercent: 90\n", "imageGCLowThresholdPercent" },
+		{ "serializeImagePulls: true\nmaxParallelImagePulls: 2\n",
+		  "maxParallelImagePulls" },
+		{ "registerWithTaints: [{key: a, effect: Never}]\n", "no effect \"Never\"" },
+		{ "registerWithTaints: {}\n", "registerWithTaints: must be a list" },
+		{ "registerWithTaints: [{key: 1}]\n", "registerWithTaints[0].key" },
+		{ "reservedSystemCPUs: 1-\n", "reservedSystemCPUs" },
+		{ "podLogsDir: logs\n", "not an absolute path" },
+		{ "podLogsDir: /var//log\n", "not in its shortest form" },
+		{ "logging: 3\n", "logging: must be an object" },
+		{ "crashLoopBackOff: {maxContainerRestartPeriod: 10m}\n",
+		  "10m0s is not between 1s and 5m0s" },
+		{ "port: [\n", "configuration /tmp/" },
+		{ "runOnce: true\n", "runOnce" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config *c = NULL;
+		struct err e = { 0 };
+
+		if (load(cases[i].text, NULL, &c, &e) >= 0)
+			fail_msg("%s was taken", cases[i].text);
+		if (e.code != ERR_INVALID || !strstr(e.text, cases[i].says))
+			fail_msg("%s: %s", cases[i].text, e.text);
+	}
+}
+
+static void test_refused_flags(void **state)
+{
+	static const struct {
+		const char *args[3], *says;
+	} cases[] = {
+		{ { "--no-such" }, "unknown flag: --no-such" },
+		{ { "--port" }, "flag --port needs a value" },
+		{ { "--port=x" }, "flag --port: \"x\" is not a whole number" },
+		{ { "--port=99999999999" }, "does not fit 32 bits" },
+		{ { "--register-node=maybe" }, "flag --register-node" },
+		{ { "--address=1.2.3" }, "not an IP address" },
+		{ { "--node-labels=kubernetes.io/role=x" }, "kubernetes.io/role lies in" },
+		{ { "--node-labels=a b=c" }, "is not a label key" },
+		{ { "--register-with-taints=a" }, "key=value:effect" },
+		{ { "--cloud-provider=aws" }, "--cloud-provider: \"aws\" is none of" },
+		{ { "run" }, "unknown argument" },
+		{ { "-x" }, "unknown flag: -x" },
+		{ { "--system-reserved=cpu" }, "key=value" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config *c = NULL;
+		struct err e = { 0 };
+
+		if (load(NULL, cases[i].args, &c, &e) >= 0)
+			fail_msg("%s was taken", cases[i].args[0]);
+		if (e.code != ERR_INVALID || !strstr(e.text, cases[i].says))
+			fail_msg("%s: %s", cases[i].args[0], e.text);
+	}
+}
+
+static void test_outcomes(void **state)
+{
+	char *missing[] = { "keelson-agent", "--config", "/nowhere/config.yaml" };
+	struct config *c = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(load(NULL, (const char *[]){ "--version", NULL }, &c, &e), CONFIG_VERSION);
+	assert_int_equal(load(NULL, (const char *[]){ "--help", NULL }, &c, &e), CONFIG_HELP);
+	assert_null(c);
+	assert_int_equal(config_load(3, missing, &c, &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+static void test_warnings(void **state)
+{
+	static const char text[] = "prot: 1\nlogging: {verbosity: 2, depth: 1}\nmaxPods: 1\n"
+				   "maxPods: 2\nregisterWithTaints: [{key: a, effect: NoExecute, "
+				   "x: 1}]\ncpuManagerPolicy: static\n";
+	CLEANUP(config_freep) struct config *c = NULL;
+	AUTO_FREE char *report = NULL;
+	struct config *strict = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(load(text, (const char *[]){ "--check-config", NULL }, &c, &e),
+			 CONFIG_CHECK);
+	report = config_report(c);
+	assert_non_null(strstr(report, "there is no field prot\n"));
+	assert_non_null(strstr(report, "there is no field logging.depth\n"));
+	assert_non_null(strstr(report, "there is no field registerWithTaints[0].x\n"));
+	assert_non_null(strstr(report, "field maxPods stands there twice\n"));
+	assert_non_null(strstr(report, "not implemented: cpuManagerPolicy=\"static\"\n"));
+	assert_int_equal(c->max_pods, 2);
+	assert_int_equal(load(text, (const char *[]){ "--strict", NULL }, &strict, &e), -1);
+}
+
+static void test_configz(void **state)
+{
+	CLEANUP(config_freep) struct config *c = must_load("", NULL);
+	AUTO_JSON struct json_object *tree = NULL;
+	struct json_object *top, *inner;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(json_parse(c->configz, strlen(c->configz), &tree, &e), 0);
+	top = json_member(tree, "kubeletconfig", json_type_object);
+	assert_non_null(top);
+	assert_null(json_string(top, "kind"));
+	assert_string_equal(json_string(top, "syncFrequency"), "1m0s");
+	assert_string_equal(json_string(top, "imageMaximumGCAge"), "0s");
+	assert_non_null(json_member(top, "memorySwap", json_type_object));
+	assert_null(json_member(top, "tracing", json_type_object));
+	inner = json_member(top, "authentication", json_type_object);
+	inner = json_member(inner, "x509", json_type_object);
+	assert_int_equal(json_object_object_length(inner), 0);
+}
+
+static void test_labels(void **state)
+{
+	static const struct {
+		const char *key;
+		bool ok, may;
+	} cases[] = {
+		{ "a", true, true },
+		{ "example.com/a", true, true },
+		{ "kubernetes.io/hostname", true, true },
+		{ "kubernetes.io/role", true, false },
+		{ "node-role.kubernetes.io/master", true, false },
+		{ "x.node.kubernetes.io/a", true, true },
+		{ "kubelet.kubernetes.io/a", true, true },
+		{ "k8s.io/a", true, false },
+		{ "xk8s.io/a", true, true },
+		{ "-a", false, true },
+		{ "", false, true },
+		{ "A.b/c", false, true },
+		{ "a..b/c", false, true },
+		{ "a/", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(labels_check_key(cases[i].key, NULL) == 0, cases[i].ok);
+		assert_int_equal(labels_node_may_set(cases[i].key), cases[i].may);
+	}
+	assert_int_equal(labels_check_value("", NULL), 0);
+	assert_int_equal(labels_check_value("a_b", NULL), 0);
+	assert_int_equal(labels_check_value("a b", NULL), -1);
+}
+
+static void test_thresholds(void **state)
+{
+	struct threshold t;
+
+	(void)state;
+	assert_int_equal(threshold_parse("10%", &t, NULL), 0);
+	assert_int_equal(threshold_of(&t, 1000), 100);
+	assert_int_equal(threshold_parse("1Mi", &t, NULL), 0);
+	assert_int_equal(threshold_of(&t, 1000), 1 << 20);
+	assert_int_equal(threshold_parse("0%", &t, NULL), 1);
+	assert_int_equal(threshold_parse("101%", &t, NULL), -1);
+	assert_int_equal(threshold_parse("-1", &t, NULL), -1);
+	assert_int_equal(threshold_parse("x", &t, NULL), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows_decode),   cmocka_unit_test(test_rows_flags),
+		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_order),
+		cmocka_unit_test(test_drop_ins),      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_flags), cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_warnings),      cmocka_unit_test(test_configz),
+		cmocka_unit_test(test_labels),        cmocka_unit_test(test_thresholds),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
