@@ -397,9 +397,11 @@ static void on_done(void *ctx, const struct http_reply *reply)
 	struct kube_call *call = ctx;
 	struct core *k = call->core;
 	struct err e = { 0 };
-	bool answered = reply->status != 0;
+	bool answered = reply->status && !reply->e;
+	/* an end of our own making, or in the middle of an answer, says nothing about the server */
+	bool silent = reply->reset || (reply->status && reply->e);
 
-	if (answered && !reply->e && (call_retry(call, reply) || call_resend_json(call, reply))) {
+	if (answered && (call_retry(call, reply) || call_resend_json(call, reply))) {
 		note_answer(k, true, NULL);
 		return;
 	}
@@ -415,8 +417,7 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		forget_token(k);
 	if (reply->status == 406)
 		k->options.json_only = true;
-	/* an end of our own making says nothing about the server */
-	if (!reply->reset) {
+	if (!silent) {
 		note_answer(k, answered, &e);
 		if (call->lane == HTTP_LANE_HEARTBEAT)
 			note_heartbeat(k, answered);
