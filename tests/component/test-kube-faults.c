@@ -196,6 +196,43 @@ static void falls_back_to_json(void **state)
 	assert_string_equal(f->object->meta->name, "p");
 }
 
+static void on_counted(void *ctx, struct kube_object *reply, const struct err *e)
+{
+	(void)reply;
+	(void)e;
+	++*(int *)ctx;
+}
+
+static int64_t time_calls(struct fixture *f, struct kube_client *c, int n)
+{
+	int64_t start = clock_mono_usec();
+	int done = 0;
+
+	for (int i = 0; i < n; i++)
+		kube_get(c, KUBE_POD, "sick", "p", on_counted, &done);
+	while (done < n && clock_mono_usec() - start < 10 * (int64_t)USEC_PER_SEC)
+		sd_event_run(f->loop, 100000);
+	assert_int_equal(done, n);
+	return clock_mono_usec() - start;
+}
+
+/* 10 a second with a burst of 2: seven calls take half a second; heartbeats are not held back. */
+static void keeps_the_rate_limit(void **state)
+{
+	struct fixture *f = *state;
+	const struct kube_client_options options = { .user_agent = "t", .qps = 10, .burst = 2 };
+	struct kube_credentials *k = NEW(struct kube_credentials);
+	struct kube_client *c = NULL;
+	int64_t took;
+
+	k->server = mem_strdup(server);
+	assert_int_equal(kube_client_new(f->loop, k, &options, &c, NULL), 0);
+	assert_true(time_calls(f, kube_client_heartbeat(c), 7) < 400000);
+	took = time_calls(f, c, 7);
+	kube_client_free(c);
+	assert_true(took >= 450000 && took < 3 * (int64_t)USEC_PER_SEC);
+}
+
 int main(int argc, char **argv)
 {
 #define STORY(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -210,6 +247,7 @@ int main(int argc, char **argv)
 		STORY(quotes_what_a_proxy_said),
 		STORY(rebuilds_after_two_mute_heartbeats),
 		STORY(falls_back_to_json),
+		STORY(keeps_the_rate_limit),
 	};
 
 	if (argc != 2)
