@@ -5,6 +5,8 @@
  */
 #include "volumes.h"
 
+#include <unistd.h>
+
 #include "atomicwriter.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -21,7 +23,7 @@
 #include "tokens.h"
 #include "trustbundle.h"
 
-enum { WAIT_USEC = 123 * USEC_PER_SEC };
+enum { WAIT_USEC = 123 * USEC_PER_SEC, RETRY_USEC = USEC_PER_SEC };
 
 struct volume {
 	char *name;
@@ -173,6 +175,7 @@ struct job {
 	struct pod_volumes *pv;
 	size_t index;
 	char *dir;
+	char *meta;	 /* emptyDir: directory of the file that says it was made */
 	char *host_type; /* hostPath */
 	bool content, memory, host;
 	int64_t size_bytes, fs_group;
@@ -180,6 +183,22 @@ struct job {
 	uint64_t hash;
 	struct err error;
 };
+
+/* Made once: its mode is the containers' to change, and a restart of the agent must not undo that. */
+static bool empty_dir_ready(const struct job *j)
+{
+	AUTO_FREE char *ready = str_fmt("%s/ready", j->meta);
+
+	return access(ready, F_OK) == 0 && access(j->dir, F_OK) == 0 &&
+	       (!j->memory || mounts_is_mount(j->dir));
+}
+
+static int empty_dir_done(const struct job *j, struct err *e)
+{
+	AUTO_FREE char *ready = str_fmt("%s/ready", j->meta);
+
+	return fs_mkdir_all(j->meta, 0750, e) < 0 ? -1 : fs_write_atomic(ready, "", 0, 0640, e);
+}
 
 static void job_work(void *arg)
 {
@@ -190,8 +209,12 @@ static void job_work(void *arg)
 		mounts_host_path(j->dir, j->host_type, &j->error);
 		return;
 	}
+	if (j->meta && empty_dir_ready(j))
+		return;
 	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
 		return;
+	if (j->meta)
+		empty_dir_done(j, &j->error);
 	if (j->content)
 		atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error);
 }
@@ -202,12 +225,23 @@ static void job_free(void *arg)
 
 	payload_fini(&j->payload);
 	free(j->dir);
+	free(j->meta);
 	free(j->host_type);
 	free(j);
 }
 
 static void wake(struct pod_volumes *pv);
 static void release_if_idle(struct pod_volumes *pv);
+
+/* Also when nobody waits: an update that could not be written (a full disk) must not be lost. */
+static void retry_write(struct pod_volumes *pv, struct volume *vol)
+{
+	vol->not_before_usec = clock_mono_usec() + RETRY_USEC;
+	if (!pv->timer || sd_event_source_get_enabled(pv->timer, NULL) > 0)
+		return;
+	sd_event_source_set_time_relative(pv->timer, RETRY_USEC);
+	sd_event_source_set_enabled(pv->timer, SD_EVENT_ONESHOT);
+}
 
 static void job_done(void *arg)
 {
@@ -221,7 +255,7 @@ static void job_done(void *arg)
 	if (j->error.code == ERR_NONE)
 		vol->written = j->hash;
 	else
-		vol->not_before_usec = clock_mono_usec() + USEC_PER_SEC;
+		retry_write(pv, vol);
 	job_free(j);
 	if (pv->gone)
 		release_if_idle(pv);
@@ -250,6 +284,9 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	j->pv = pv;
 	j->index = i;
 	j->dir = volumes_path(pv->v->env->node->root_dir, pv->spec->pod, spec->name);
+	if (s->emptydir)
+		j->meta = str_fmt("%s/pods/%s/plugins/%s/%s", pv->v->env->node->root_dir, pv->uid,
+				  plugin_of(s), spec->name);
 	j->hash = hash;
 	j->fs_group = sc && sc->has_fsgroup ? sc->fsgroup : -1;
 	j->content = payload_supported(s);
