@@ -230,6 +230,7 @@ static int make_facts(struct agent *a, struct err *e)
 		.cpu_cfs_quota = c->cpu_cfs_quota,
 		.cpu_period_usec = c->cpu_cfs_quota_period_usec,
 		.cgroup_v2 = cgroups_unified(),
+		.apparmor = access("/sys/kernel/security/apparmor/profiles", F_OK) == 0,
 		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
 			 .cluster_domain = c->cluster_domain },
 	};

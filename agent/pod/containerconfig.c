@@ -280,8 +280,10 @@ static void add_user(const struct container_input *in, Cri__LinuxContainerSecuri
 		s->run_as_user = podnamespace_int64(pod->runasuser);
 	else if (in->image_has_uid)
 		s->run_as_user = podnamespace_int64(in->image_uid);
+	else if (str_empty(in->image_username))
+		s->run_as_user = podnamespace_int64(0); /* no user in the image is root */
 	else
-		proto_set_str(&s->run_as_username, str_or(in->image_username, ""));
+		proto_set_str(&s->run_as_username, in->image_username);
 	if (sc && sc->has_runasgroup)
 		s->run_as_group = podnamespace_int64(sc->runasgroup);
 	else if (pod && pod->has_runasgroup)
@@ -320,12 +322,6 @@ static int verify_non_root(const struct container_input *in,
 			       "container has runAsNonRoot and image has non-numeric user (%s), "
 			       "cannot verify user is non-root (pod: \"%s_%s(%s)\", container: %s)",
 			       in->image_username, in->spec->name, in->spec->ns, in->spec->uid,
-			       in->container->spec->name);
-	if (!s->run_as_user)
-		return err_set(e, ERR_INVALID,
-			       "container has runAsNonRoot and image will run as root (pod: "
-			       "\"%s_%s(%s)\", container: %s)",
-			       in->spec->name, in->spec->ns, in->spec->uid,
 			       in->container->spec->name);
 	return 0;
 }

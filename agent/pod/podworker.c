@@ -61,7 +61,7 @@ static void check_end(struct pod *p)
 	    (api && podstatus_phase_terminal(api->phase)))
 		pod_enter(p, POD_TERMINATING);
 	else if (past_deadline(p, &left_usec))
-		pod_fail(p, "DeadlineExceeded",
+		pod_fail(p, "Normal", "DeadlineExceeded",
 			 "Pod was active on the node longer than the specified deadline");
 	else if (left_usec > 0)
 		pod_wake_at(p, clock_mono_usec() + left_usec);
@@ -87,10 +87,12 @@ static void check_admission(struct pod *p, const struct podobs *obs)
 	p->admitted = true;
 	if (obs->n_sandboxes || obs->n_containers)
 		return;
-	if (!admit_pod(p, &v))
-		pod_fail(p, v.reason, v.message);
-	else
+	if (admit_pod(p, &v)) {
 		warn_unbuilt(p);
+		return;
+	}
+	p->rejected = true;
+	pod_fail(p, "Warning", v.reason, v.message);
 }
 
 /* --- back-off of crashed containers --- */
@@ -233,12 +235,15 @@ static void report(struct pod *p, const struct podobs *obs)
 		.host_ips = (const char *const *)p->env->host_ips,
 		.failed_reason = p->failed_reason,
 		.failed_message = p->failed_message,
+		.rejected = p->rejected,
 		.now_ns = clock_wall_usec() * 1000,
 		.agent_start_ns = p->env->start_wall_ns,
 	};
 
-	if (p->gone)
+	/* while a pod goes down its status says so once; the next word is how it ended */
+	if (p->gone || (p->phase == POD_TERMINATING && p->end_reported && p->status))
 		return;
+	p->end_reported = p->phase == POD_TERMINATING;
 	if (!in.old)
 		in.old = empty;
 	for (size_t i = 0; i < p->n_containers; i++) {

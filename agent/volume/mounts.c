@@ -94,7 +94,8 @@ int mounts_tmpfs(const char *dir, int64_t size_bytes, struct err *e)
 int mounts_empty_dir(const char *dir, bool memory, int64_t size_bytes, int64_t fs_group,
 		     struct err *e)
 {
-	mode_t mode = fs_group >= 0 ? 02777 : 0777;
+	/* a tmpfs keeps its sticky bit */
+	mode_t mode = 0777 | (memory ? 01000 : 0) | (fs_group >= 0 ? 02000 : 0);
 
 	if (fs_mkdir_all(dir, 0755, e) < 0)
 		return -1;

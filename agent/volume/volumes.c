@@ -5,6 +5,9 @@
  */
 #include "volumes.h"
 
+#include <dirent.h>
+#include <unistd.h>
+
 #include "atomicwriter.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -172,14 +175,24 @@ static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
 struct job {
 	struct pod_volumes *pv;
 	size_t index;
-	char *dir;
-	char *host_type; /* hostPath */
+	char *dir, *marker; /* marker: file that says the directory is set up, or NULL */
+	char *host_type;    /* hostPath */
 	bool content, memory, host;
 	int64_t size_bytes, fs_group;
 	struct payload payload;
 	uint64_t hash;
 	struct err error;
 };
+
+/* Upstream leaves such a file for every directory of the emptyDir plugin, its own volumes'
+ * included. */
+static void write_marker(struct job *j)
+{
+	AUTO_FREE char *file = str_fmt("%s/ready", j->marker);
+
+	if (fs_mkdir_all(j->marker, 0750, &j->error) == 0 && access(file, F_OK) < 0)
+		fs_write_atomic(file, "", 0, 0644, &j->error);
+}
 
 static void job_work(void *arg)
 {
@@ -192,8 +205,9 @@ static void job_work(void *arg)
 	}
 	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
 		return;
-	if (j->content)
-		atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error);
+	if (j->content && atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error) < 0)
+		return;
+	write_marker(j);
 }
 
 static void job_free(void *arg)
@@ -202,6 +216,7 @@ static void job_free(void *arg)
 
 	payload_fini(&j->payload);
 	free(j->dir);
+	free(j->marker);
 	free(j->host_type);
 	free(j);
 }
@@ -250,6 +265,9 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	j->pv = pv;
 	j->index = i;
 	j->dir = volumes_path(pv->v->env->node->root_dir, pv->spec->pod, spec->name);
+	j->marker =
+	    str_fmt("%s/pods/%s/plugins/kubernetes.io~empty-dir/%s%s", pv->v->env->node->root_dir,
+		    pv->uid, s->emptydir ? "" : "wrapped_", spec->name);
 	j->hash = hash;
 	j->fs_group = sc && sc->has_fsgroup ? sc->fsgroup : -1;
 	j->content = payload_supported(s);
@@ -434,7 +452,7 @@ static struct pod_volumes *add_pod(struct volumes *v, const struct podspec *spec
 
 	pv->v = v;
 	pv->uid = mem_strdup(spec->uid);
-	pv->spec = podspec_new(spec->object);
+	pv->spec = podspec_copy(spec);
 	pv->n = spec->pod->spec->n_volumes;
 	pv->list = mem_calloc(pv->n, sizeof(*pv->list));
 	for (size_t i = 0; i < pv->n; i++)
@@ -481,7 +499,7 @@ void volumes_update(struct volumes *v, const struct podspec *spec)
 	if (!pv || pv->spec->object == spec->object)
 		return;
 	podspec_free(pv->spec);
-	pv->spec = podspec_new(spec->object);
+	pv->spec = podspec_copy(spec);
 	wake(pv);
 }
 
@@ -494,13 +512,34 @@ struct release {
 	struct err error;
 };
 
+/* The volumes themselves; the pod's directory stays as long as the pod is known. */
+static int remove_volumes(const char *pod_dir, struct err *e)
+{
+	AUTO_FREE char *volumes = str_fmt("%s/volumes", pod_dir);
+	AUTO_FREE char *subpaths = str_fmt("%s/volume-subpaths", pod_dir);
+	DIR *list = opendir(volumes);
+	struct dirent *d;
+	int r = fs_remove_all(subpaths, e);
+
+	while (list && r == 0 && (d = readdir(list))) {
+		AUTO_FREE char *plugin = str_fmt("%s/%s", volumes, d->d_name);
+
+		if (d->d_name[0] != '.')
+			r = fs_remove_all(plugin, e) < 0 || fs_mkdir_all(plugin, 0755, e) < 0 ? -1
+											      : 0;
+	}
+	if (list)
+		closedir(list);
+	return r;
+}
+
 static void release_work(void *arg)
 {
 	struct release *r = arg;
 
 	err_clear(&r->error);
 	if (mounts_unmount_below(r->dir, &r->error) == 0)
-		fs_remove_all(r->dir, &r->error);
+		remove_volumes(r->dir, &r->error);
 }
 
 static void release_free(void *arg)
