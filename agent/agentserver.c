@@ -65,7 +65,8 @@ static const Core__ContainerStatus *status_of(const Core__PodStatus *s, const ch
 		return NULL;
 	c = containerstatus_find(s->containerstatuses, s->n_containerstatuses, name);
 	if (!c)
-		c = containerstatus_find(s->initcontainerstatuses, s->n_initcontainerstatuses, name);
+		c = containerstatus_find(s->initcontainerstatuses, s->n_initcontainerstatuses,
+					 name);
 	if (!c)
 		c = containerstatus_find(s->ephemeralcontainerstatuses,
 					 s->n_ephemeralcontainerstatuses, name);
@@ -176,8 +177,8 @@ static char *pod_list(struct agent *a, bool running_only)
 			json_object_array_add(items, pod_json(p));
 	}
 	json_object_object_add(list, "items", items);
-	text = mem_strdup(json_object_to_json_string_ext(
-		list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	text = mem_strdup(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(list);
 	return text;
 }
@@ -208,8 +209,7 @@ static int healthy(void *ctx, const char *check, struct err *e)
 	int64_t last = podobserve_last_relist_usec(a->env.observe);
 
 	/* the loop answers, so it lives; the runtime's silence shows in the node's conditions */
-	if (str_eq(check, "syncloop") && last &&
-	    clock_mono_usec() - last > RELIST_STALE_USEC)
+	if (str_eq(check, "syncloop") && last && clock_mono_usec() - last > RELIST_STALE_USEC)
 		return err_set(e, ERR_UNAVAILABLE, "the runtime has not answered for 3 minutes");
 	return 0;
 }

@@ -35,7 +35,7 @@ static void on_token_review(void *ctx, struct kube_object *reply, const struct e
 {
 	struct review *r = ctx;
 	const Authentication__TokenReview *t =
-		reply && reply->kind == KUBE_TOKEN_REVIEW ? (const void *)reply->msg : NULL;
+	    reply && reply->kind == KUBE_TOKEN_REVIEW ? (const void *)reply->msg : NULL;
 	CLEANUP(server_user_fini) struct server_user user = { 0 };
 	bool known = t && t->status && t->status->authenticated && t->status->user;
 
@@ -49,7 +49,7 @@ void reviews_token(void *ctx, const char *token, server_token_done done, void *d
 {
 	struct agent *a = ctx;
 	AUTO_PROTO Authentication__TokenReview *t =
-		proto_new(&authentication__token_review__descriptor);
+	    proto_new(&authentication__token_review__descriptor);
 	struct review *r = NEW(struct review);
 
 	*r = (struct review){ .token_done = done, .done_ctx = done_ctx };
@@ -65,7 +65,7 @@ static void on_access_review(void *ctx, struct kube_object *reply, const struct 
 {
 	struct review *r = ctx;
 	const Authorization__SubjectAccessReview *s =
-		reply && reply->kind == KUBE_SUBJECT_ACCESS_REVIEW ? (const void *)reply->msg : NULL;
+	    reply && reply->kind == KUBE_SUBJECT_ACCESS_REVIEW ? (const void *)reply->msg : NULL;
 
 	r->access_done(r->done_ctx, s && s->status && s->status->allowed && !s->status->denied, e);
 	free(r);
@@ -74,7 +74,7 @@ static void on_access_review(void *ctx, struct kube_object *reply, const struct 
 static void add_extra(Authorization__SubjectAccessReviewSpec *spec, const struct user_extra *x)
 {
 	Authorization__SubjectAccessReviewSpec__ExtraEntry *entry =
-		proto_new(&authorization__subject_access_review_spec__extra_entry__descriptor);
+	    proto_new(&authorization__subject_access_review_spec__extra_entry__descriptor);
 
 	proto_set_str(&entry->key, x->key);
 	entry->value = proto_new(&authorization__extra_value__descriptor);
@@ -87,9 +87,9 @@ static Authorization__SubjectAccessReviewSpec *review_spec(const struct server_a
 {
 	const struct server_user *u = access->user;
 	Authorization__SubjectAccessReviewSpec *spec =
-		proto_new(&authorization__subject_access_review_spec__descriptor);
+	    proto_new(&authorization__subject_access_review_spec__descriptor);
 	Authorization__ResourceAttributes *attrs =
-		proto_new(&authorization__resource_attributes__descriptor);
+	    proto_new(&authorization__resource_attributes__descriptor);
 
 	proto_set_str(&attrs->verb, access->verb);
 	proto_set_str(&attrs->version, "v1");
@@ -111,7 +111,7 @@ void reviews_access(void *ctx, const struct server_access *access, server_access
 {
 	struct agent *a = ctx;
 	AUTO_PROTO Authorization__SubjectAccessReview *s =
-		proto_new(&authorization__subject_access_review__descriptor);
+	    proto_new(&authorization__subject_access_review__descriptor);
 	struct review *r = NEW(struct review);
 
 	*r = (struct review){ .access_done = done, .done_ctx = done_ctx };

@@ -260,13 +260,17 @@ static void reply_output(struct conn *c, const char *command, const Cri__ExecSyn
 	AUTO_STR out = { 0 };
 
 	if (r->exit_code) {
-		str_printf(&out, "command '%s' exited with %d: %.*s", command, r->exit_code,
-			   (int)r->stderr.len, (const char *)r->stderr.data);
+		str_printf(&out, "command '%s' exited with %d: ", command, r->exit_code);
+		if (r->stderr.len)
+			str_append_n(&out, r->stderr.data, r->stderr.len);
 		conn_reply_text(c, 500, str_text(&out));
 		return;
 	}
-	str_append_n(&out, r->stdout.data, r->stdout.len);
-	str_append_n(&out, r->stderr.data, r->stderr.len);
+	/* absent bytes have no address */
+	if (r->stdout.len)
+		str_append_n(&out, r->stdout.data, r->stdout.len);
+	if (r->stderr.len)
+		str_append_n(&out, r->stderr.data, r->stderr.len);
 	conn_reply(c, 200, "application/json", str_text(&out), out.len);
 }
 

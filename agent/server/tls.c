@@ -121,8 +121,8 @@ static int fill_ctx(const struct tls *t, SSL_CTX *ctx, struct err *e)
 {
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				  SSL_MODE_RELEASE_BUFFERS);
-	/* a resumed session would outlive the CA that vouched for it; a client that ends its half without
-	 * close_notify is at its end all the same */
+	/* a resumed session would outlive the CA that vouched for it; a client that ends its half
+	 * without close_notify is at its end all the same */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
 				     SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

@@ -156,7 +156,7 @@ static void exec_sync(struct grpc_req *req, const uint8_t *data, size_t len)
 	AUTO_PROTO Cri__ExecSyncResponse *r = proto_new(&cri__exec_sync_response__descriptor);
 
 	for (size_t i = 0; i < q->n_cmd; i++) {
-		AUTO_FREE char *before = mem_strndup((char *)r->stdout.data, r->stdout.len);
+		AUTO_FREE char *before = mem_strdup((char *)r->stdout.data);
 
 		free(r->stdout.data);
 		r->stdout.data = (uint8_t *)str_fmt("%s[%s]", str_or(before, ""), q->cmd[i]);
