@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agentserver.h"
@@ -318,6 +319,10 @@ static int make_all(struct agent *a, struct err *e)
 	if (agentserver_start(a, e) < 0)
 		return -1;
 	node_start(a->node);
+	/* ready is: configuration valid and the health port bound; waiting for the API server would
+	 * deadlock a node whose API server is one of its own pods */
+	sd_notify(0, "READY=1");
+	sd_event_set_watchdog(a->loop, true);
 	return 0;
 }
 
@@ -354,6 +359,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 {
 	(void)userdata;
 	log_info("signal %u: ending; pods keep running", si->ssi_signo);
+	sd_notify(0, "STOPPING=1");
 	return sd_event_exit(sd_event_source_get_event(s), 0);
 }
 

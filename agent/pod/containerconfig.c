@@ -145,6 +145,15 @@ static bool volume_read_only(const Core__PodSpec *spec, const char *name)
 	return false;
 }
 
+/* An image volume is the runtime's to mount: no host path, always read-only. */
+static void mount_image(Cri__Mount *m, const char *ref, const char *sub_path)
+{
+	m->image = proto_new(&cri__image_spec__descriptor);
+	proto_set_str(&m->image->image, ref);
+	proto_set_str(&m->image_sub_path, sub_path);
+	proto_set_str(&m->host_path, "");
+}
+
 static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c)
 {
 	const Core__Container *spec = in->container->spec;
@@ -154,7 +163,10 @@ static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c
 		const Core__VolumeMount *v = spec->volumemounts[i];
 		Cri__Mount *m = add_mount(c, in->mount_paths[i], str_or(v->mountpath, "/"));
 
-		m->readonly = v->readonly || volume_read_only(in->spec->pod->spec, v->name);
+		if (in->mount_images && in->mount_images[i])
+			mount_image(m, in->mount_images[i], str_or(v->subpath, ""));
+		m->readonly =
+		    m->image || v->readonly || volume_read_only(in->spec->pod->spec, v->name);
 		m->propagation = propagation_of(v->mountpropagation);
 		if (str_eq(v->mountpath, "/etc/hosts"))
 			hosts = NULL;

@@ -49,7 +49,8 @@ struct container_input {
 	int64_t image_uid;
 	const char *image_username;
 	const char *const *mount_paths; /* parallel to volumeMounts: where each volume is */
-	const char *hosts_path;         /* the managed hosts file, or NULL */
+	const char *const *mount_images; /* the same: ref of an image volume, or NULL */
+	const char *hosts_path;          /* the managed hosts file, or NULL */
 	const char *termination_path;   /* host file behind terminationMessagePath, or NULL */
 	const char *target_id;          /* ephemeral: container whose PID namespace is joined */
 };

@@ -168,7 +168,8 @@ static int valid_sub_path(const char *sub_path, struct err *e)
 
 static int resolve_mount(struct files_mount *m, struct err *e)
 {
-	if (str_empty(m->sub_path)) {
+	/* no volume path: an image volume, whose subPath is the runtime's to resolve */
+	if (str_empty(m->sub_path) || str_empty(m->volume_path)) {
 		m->path = mem_strdup(m->volume_path);
 		return 0;
 	}

@@ -406,6 +406,27 @@ static void prune(struct plan *p, const struct plan_input *in)
 	}
 }
 
+static bool sandbox_has_containers(const struct podobs *obs, const char *id)
+{
+	for (size_t i = 0; i < obs->n_containers; i++) {
+		if (str_eq(obs->containers[i]->sandbox_id, id))
+			return true;
+	}
+	return false;
+}
+
+/* Sandboxes of earlier attempts go once nothing refers to them. */
+static void prune_sandboxes(struct plan *p, const struct plan_input *in)
+{
+	for (size_t i = 1; i < in->obs->n_sandboxes; i++) {
+		const struct obs_sandbox *s = in->obs->sandboxes[i];
+
+		if (!s->ready && !sandbox_has_containers(in->obs, s->id))
+			add(p, (struct plan_action){
+				   .kind = PLAN_REMOVE_SANDBOX, .container = -1, .id = s->id });
+	}
+}
+
 static void plan_containers(struct plan *p, const struct plan_input *in)
 {
 	bool alive = false, turn = true;
@@ -448,8 +469,11 @@ static void plan_sync(struct plan *p, const struct plan_input *in)
 	if (in->sandbox != PLAN_IDLE || !in->prepared)
 		return;
 	plan_containers(p, in);
-	if (p->outcome == PLAN_GOING_ON)
-		prune(p, in);
+	if (p->outcome != PLAN_GOING_ON)
+		return;
+	prune(p, in);
+	if (!p->n)
+		prune_sandboxes(p, in);
 }
 
 /* --- the end of a pod --- */

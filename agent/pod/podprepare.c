@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "podset.h"
 #include "resource/cgroups.h"
+#include "resource/resources.h"
 #include "statusq.h"
 #include "step.h"
 
@@ -20,7 +21,7 @@ struct prepare_job {
 	struct step *step; /* NULL: cancelled */
 	struct kube_object *object;
 	const struct podconfig_node *node;
-	int64_t pids_limit;
+	int64_t pids_limit, burstable_milli;
 	char *pod_dir, *log_dir;
 	bool cgroup_failed;
 	struct err error;
@@ -111,6 +112,24 @@ void prepare_cancel(struct prepare_job *j)
 		j->step = NULL;
 }
 
+/* The burstable level weighs what all its pods ask for. */
+static int64_t burstable_milli(struct podset *set)
+{
+	int64_t sum = 0;
+	struct pod *p;
+
+	for (size_t cursor = 0; podset_next(set, &cursor, &p);) {
+		struct amounts a;
+
+		if (!p->spec || p->phase >= POD_TERMINATED ||
+		    !str_eq(resources_qos(p->spec->pod->spec), "Burstable"))
+			continue;
+		resources_of_pod(p->spec->pod->spec, true, &a);
+		sum += a.cpu_request_milli;
+	}
+	return sum;
+}
+
 void prepare_begin(struct step *s)
 {
 	struct pod *p = s->pod;
@@ -121,6 +140,7 @@ void prepare_begin(struct step *s)
 		.object = kube_object_ref(p->spec->object),
 		.node = p->env->node,
 		.pids_limit = p->env->pod_pids_limit,
+		.burstable_milli = burstable_milli(p->env->set),
 		.pod_dir = podconfig_pod_dir(p->env->node, p->uid),
 		.log_dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid),
 	};

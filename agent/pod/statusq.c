@@ -92,7 +92,8 @@ static void retry_later(struct entry *en)
 		en->delay_usec = RETRY_MAX_USEC;
 	if (!en->retry)
 		sd_event_add_time_relative(en->q->loop, &en->retry, CLOCK_MONOTONIC,
-					   (uint64_t)en->delay_usec, 0, on_retry, en);
+					   (uint64_t)en->delay_usec, TIMER_ACCURACY_USEC, on_retry,
+					   en);
 }
 
 /* Versions are opaque to clients but for their order within one resource. */

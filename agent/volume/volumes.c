@@ -91,6 +91,8 @@ char *volumes_path(const char *root_dir, const Core__Pod *pod, const char *name)
 
 	if (v && v->volumesource && v->volumesource->hostpath)
 		return mem_strdup(v->volumesource->hostpath->path);
+	if (v && v->volumesource && v->volumesource->image)
+		return mem_strdup("");
 	return plugin
 		   ? str_fmt("%s/pods/%s/volumes/%s/%s", root_dir, pod->metadata->uid, plugin, name)
 		   : NULL;
@@ -269,7 +271,7 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 
 static bool supported(const Core__VolumeSource *s)
 {
-	return s && (payload_supported(s) || s->emptydir || s->hostpath);
+	return s && (payload_supported(s) || s->emptydir || s->hostpath || s->image);
 }
 
 /* Brings one volume closer to what it should be. */
@@ -287,6 +289,10 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 		err_set(&vol->error, ERR_UNIMPLEMENTED,
 			"MountVolume.SetUp failed for volume \"%s\" : its type is not implemented",
 			spec->name);
+		return;
+	}
+	if (spec->volumesource->image) {
+		vol->written = 1; /* pulled with the container, mounted by the runtime */
 		return;
 	}
 	if (!payload_supported(spec->volumesource)) {

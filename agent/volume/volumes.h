@@ -28,5 +28,6 @@ void volumes_release(struct volumes *v, const char *uid,
 void volumes_update(struct volumes *v, const struct podspec *spec);
 /* A ConfigMap or Secret that the pod holds came, changed or went. */
 void volumes_object_changed(struct volumes *v, const char *uid);
-/* Directory of a volume on the host (hostPath: the path itself). Heap; NULL: no such volume. */
+/* Directory of a volume on the host (hostPath: the path itself; image: ""). Heap; NULL: no such
+ * volume. */
 char *volumes_path(const char *root_dir, const Core__Pod *pod, const char *volume);

@@ -417,7 +417,6 @@ static void test_adopt(void **state)
 					"--enable-controller-attach-detach=false", NULL });
 	struct nodestatus_input in = input_of(c, NULL);
 	AUTO_PROTO Core__Node *node = proto_new(&core__node__descriptor);
-	AUTO_JSON struct json_object *tree = NULL;
 
 	(void)state;
 	node->metadata = proto_new(&meta__object_meta__descriptor);
