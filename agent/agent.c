@@ -133,13 +133,16 @@ static void on_services_synced(void *ctx)
 static const struct informer_ops service_ops = { .synced = on_services_synced };
 static const struct informer_ops no_ops = { 0 };
 
+static bool limits_pods(const struct agent *a)
+{
+	return strv_has(a->config->enforce_node_allocatable, "pods");
+}
+
 static int make_cgroups(struct agent *a, struct err *e)
 {
 	struct cgroup_limits limits = {
 		.cpu_shares = resources_cpu_shares(a->env.allocatable_cpu_milli),
-		.memory_bytes = strv_has(a->config->enforce_node_allocatable, "pods") ?
-					node_machine(a->node)->memory_bytes :
-					0,
+		.memory_bytes = limits_pods(a) ? node_pods_memory_bytes(a->node) : 0,
 	};
 
 	return cgroups_setup(&a->facts, &limits, e);
@@ -158,6 +161,10 @@ static void on_runtime_known(void *ctx)
 		node_report(a->node);
 		return;
 	}
+	if (limits_pods(a))
+		event_record(a->env.events, node_reference(a->node), "Normal",
+			     "NodeAllocatableEnforced",
+			     "Updated Node Allocatable limit across pods");
 	a->runtime_known = true;
 	watch_pods_if_due(a);
 }
@@ -169,6 +176,16 @@ static void on_registered(void *ctx)
 	a->registered = true;
 	a->env.host_ips = node_host_ips(a->node);
 	watch_pods_if_due(a);
+}
+
+/* The addresses may have changed with it. */
+static void on_node(void *ctx, struct kube_object *before, struct kube_object *now)
+{
+	struct agent *a = ctx;
+
+	(void)before;
+	(void)now;
+	a->env.host_ips = node_host_ips(a->node);
 }
 
 static void on_network(void *ctx, bool ready)
@@ -191,6 +208,7 @@ static const struct node_ops node_ops = {
 	.runtime_known = on_runtime_known,
 	.network_changed = on_network,
 	.registered = on_registered,
+	.changed = on_node,
 	.problem = node_trouble,
 };
 
