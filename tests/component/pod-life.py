@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pods' lives on the strict fake runtime and a real kube-apiserver, with kills and faults.
 
-usage: pod-life.py AGENT FAKE_CRI [--all] [--keep] [SCENARIO ...]   a scenario is a function below; a prefix names many
+usage: pod-life.py AGENT FAKE_CRI CLOCK_SHIFT [--all] [--keep] [SCENARIO ...]   a scenario is a function below; a prefix names many
 --all kills at every call of a life, not only at those that change something; and waits out the long times.
 """
 import argparse
@@ -218,13 +218,248 @@ def kill_everywhere(rig, all_calls):
     print(f"  {lives[0]} lives, {end[0]} calls each, {sum(l.starts for l in lanes)} agents", flush=True)
 
 
+@scenario
+def kill_with_readiness(lane):
+    """Kills do not flip readiness: Ready is never False once it was True, and its time stays."""
+    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
+    lane.start().create_pod("steady", [container("a", readinessProbe=probe, livenessProbe=probe,
+                                                 startupProbe=probe)])
+    since = condition(lane.wait_ready("steady"), "Ready")["lastTransitionTime"]
+    for _ in range(5):
+        lane.kill()
+        lane.start()
+        starts = lane.calls("exec_sync")[0]
+        wait(lambda: lane.calls("exec_sync")[0] > starts + 1 or not is_ready(lane.api.pod("steady")), 20, "no probe")
+        pod = lane.api.pod("steady")
+        check(condition(pod, "Ready").get("lastTransitionTime") == since and is_ready(pod), podrig.summary(pod))
+        check(condition(pod, "ContainersReady").get("status") == "True", podrig.summary(pod))
+        check(statuses(pod)["a"]["restartCount"] == 0, podrig.summary(pod))
+    lane.delete_pod("steady")
+
+
+# --- faults of the runtime ---
+
+def whole_life(lane, name, seconds=30, image=None):
+    """A life under the faults planned: up, each container once, gone."""
+    create_life(lane, name, image or f"localhost/{name}:1")
+    pod = lane.wait_ready(name, seconds)
+    counts = {n: c["restartCount"] for n, c in statuses(pod).items()}
+    check(not any(counts.values()), f"restarts: {counts}")
+    lane.delete_pod(name, seconds)
+
+
+@scenario
+def fault_lost_stop_event(lane):
+    lane.start().create_pod("lost", [container("a")])
+    lane.wait_ready("lost")
+    lane.order("lose-events", count=1)
+    lane.order("exit", id=lane.containers("lost", "a")[0]["id"], code=5)
+    pod = lane.wait_pod("lost", lambda p: statuses(p)["a"]["restartCount"] == 1 and is_ready(p), 20)
+    check(statuses(pod)["a"]["lastState"]["terminated"]["exitCode"] == 5, podrig.summary(pod))
+    lane.delete_pod("lost")
+
+
+@scenario
+def fault_sandbox_name_reserved(lane):
+    lane.start()
+    lane.order("plan", rpc="run_podsandbox", kind="fail", count=2, status=2,
+               text="failed to reserve sandbox name: name is reserved for 123")
+    whole_life(lane, "reserved")
+    # the sandbox is there, and nobody was told: neither by the reply nor by events
+    lane.order("clear")
+    lane.order("plan", rpc="run_podsandbox", kind="lost", count=1)
+    lane.order("lose-events", count=2)
+    whole_life(lane, "unannounced")
+
+
+@scenario
+def fault_half_sandbox(lane):
+    lane.start().order("plan", rpc="run_podsandbox", kind="half", count=1)
+    create_life(lane, "half")
+    lane.wait_ready("half")
+    ready = [s for s in lane.sandboxes("half") if s["state"] == "ready"]
+    check(len(ready) == 1 and ready[0]["attempt"] == 1, lane.sandboxes("half"))
+    lane.delete_pod("half")
+
+
+CHANGES = ("run_podsandbox", "pull_image", "create_container", "start_container", "stop_container", "stop_podsandbox",
+           "remove_container", "remove_podsandbox")
+READS = ("list_podsandbox", "list_containers", "podsandbox_status", "container_status", "image_status")
+
+
+@scenario
+def fault_lost_replies(lane):
+    lane.start()
+    for rpc in CHANGES:
+        lane.order("clear")
+        lane.order("plan", rpc=rpc, kind="lost", count=1)
+        whole_life(lane, "lost-" + rpc.replace("_", "-"))
+
+
+@scenario
+def fault_failing_replies(lane):
+    lane.start()
+    for rpc in CHANGES + READS:
+        lane.order("clear")
+        # the second failure of a pull is waited out for 20 s
+        lane.order("plan", rpc=rpc, kind="fail", count=1 if rpc == "pull_image" else 2, status=2,
+                   text="write /run/x: no space left on device")
+        whole_life(lane, "fail-" + rpc.replace("_", "-"))
+
+
+@scenario
+def fault_garbage(lane):
+    lane.start()
+    for rpc in CHANGES + READS:
+        lane.order("clear")
+        lane.order("plan", rpc=rpc, kind="garbage", count=2)
+        whole_life(lane, "garbage-" + rpc.replace("_", "-"))
+
+
+@scenario
+def fault_slow_runtime(lane):
+    lane.start().order("plan", rpc="any", kind="slow", delay_msec=150)
+    whole_life(lane, "slow", 60)
+    check("stuck" not in lane.log_text(), "the loop was held up")
+
+
+@scenario
+def fault_no_space(lane):
+    lane.start().order("plan", rpc="create_container", kind="fail", count=2, status=2,
+                       text="mkdir /run/containerd/x: no space left on device")
+    lane.create_pod("full", [container("a")])
+    pod = lane.wait_pod("full", lambda p: waiting_reason(p, "a") == "CreateContainerError")
+    check("no space left" in statuses(pod)["a"]["state"]["waiting"]["message"], podrig.summary(pod))
+    lane.wait_ready("full")
+    lane.delete_pod("full")
+
+
+@scenario
+def fault_sandbox_dies(lane):
+    lane.start().create_pod("pause", [container("a"), container("b")])
+    lane.wait_ready("pause")
+    lane.order("kill-sandbox", id=lane.sandboxes("pause")[0]["id"])
+    lane.wait_pod("pause", lambda p: is_ready(p) and all(c["restartCount"] == 1 for c in statuses(p).values()))
+    lane.delete_pod("pause")
+
+
+@scenario
+def fault_network_not_ready(lane):
+    lane.order("ready", runtime=1, network=0)
+    lane.start().create_pod("net", [container("a")])
+    wait(lambda: "NetworkNotReady" in lane.api.events("net"), 15, "no event NetworkNotReady")
+    check(not lane.sandboxes("net"), "a sandbox without a network")
+    lane.order("ready", runtime=1, network=1)
+    lane.wait_ready("net", 30)
+    lane.delete_pod("net")
+
+
+@scenario
+def fault_runtime_restarts(lane):
+    create_life(lane.start(), "outlive")
+    check_life(lane, "outlive", lane.wait_ready("outlive"))
+    lane.order("restart")
+    lines = lane.log_lines()
+    lane.order("down")
+    time.sleep(15)
+    check(lane.log_lines() - lines <= 10, f"{lane.log_lines() - lines} lines in 15 s without a runtime")
+    lane.order("restart")
+    lane.order("exit", id=lane.containers("outlive", "b")[0]["id"], code=1)
+    lane.wait_pod("outlive", lambda p: statuses(p)["b"]["restartCount"] == 1 and is_ready(p), 30)
+    check([c["attempt"] for c in lane.containers("outlive", "a")] == [0], "a was restarted")
+    lane.delete_pod("outlive")
+
+
+@scenario
+def fault_clock_set_back(lane):
+    """The node's clock is an hour late from one moment to the next, with times of the old clock on record."""
+    lane.shift_clock(0)
+    lane.start().create_pod("tick", [container("a"), container("b", "exit:1:100ms")])
+    lane.wait_pod("tick", lambda p: statuses(p).get("b", {}).get("restartCount", 0) >= 1)
+    create_life(lane, "tock")
+    lane.wait_ready("tock")
+    renewed = lane.api.renewed(lane.name)
+    lane.shift_clock(-3600)
+    count = statuses(lane.api.pod("tick"))["b"]["restartCount"]
+    lane.wait_pod("tick", lambda p: statuses(p)["b"]["restartCount"] >= count + 2, 30, "the crashed one stays down")
+    check(statuses(lane.api.pod("tick"))["a"]["restartCount"] == 0, "a was restarted")
+    wait(lambda: lane.api.renewed(lane.name) != renewed, 12, "the Lease is not renewed")
+    check_life(lane, "tock", lane.wait_ready("tock"))
+    lane.delete_pod("tock")
+    whole_life(lane, "tack")
+    lane.delete_pod("tick")
+fault_clock_set_back.config = "crashLoopBackOff: {maxContainerRestartPeriod: 2s}"
+
+
+# --- faults of the API server ---
+
+@alone
+def apiserver_gone(lane):
+    """Pods go on without the API server, quietly; soon after it is back all is told."""
+    seconds = 60 if lane.rig.all else 15
+    create_life(lane.start(), "alone")
+    lane.wait_ready("alone")
+    lane.create_pod("restarts", [container("a")])
+    lane.wait_ready("restarts")
+    lane.create_pod("hello", [container("a")])
+    lane.wait_ready("hello")
+    lines = lane.log_lines()
+    lane.rig.api.stop()
+    end = time.monotonic() + seconds
+    lane.order("exit", id=lane.containers("restarts", "a")[0]["id"], code=3)
+    wait(lambda: any(c["state"] == "running" and c["attempt"] == 1 for c in lane.containers("restarts")), seconds,
+         "a container is not restarted while the API server is gone")
+    time.sleep(max(0, end - time.monotonic()))
+    lines = lane.log_lines() - lines
+    allowed = 20 if seconds >= 60 else 12
+    lane.rig.api.start()
+    back = time.time()
+    check(lines <= allowed, f"{lines} lines in {seconds} s:\n{lane.log_text()[-6000:]}")
+    print(f"  {lines} lines in {seconds} s", flush=True)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(back))
+    wait(lambda: lane.api.renewed(lane.name) > stamp, 12, f"Lease of {lane.api.renewed(lane.name)}, back at {stamp}")
+    print(f"  Lease renewed {time.time() - back:.1f} s after it was back", flush=True)
+    lane.wait_pod("restarts", lambda p: statuses(p)["a"]["restartCount"] == 1 and is_ready(p), 30)
+    check_life(lane, "alone", lane.wait_ready("alone"))
+    for name in ("alone", "restarts", "hello"):
+        lane.delete_pod(name, 30)
+
+
+@alone
+def secrets_300(lane):
+    """300 Secrets watched one by one: the Lease never gets old, and an update arrives."""
+    for i in range(300):
+        lane.api.create("secrets", {"metadata": {"name": f"many-{i}"}, "stringData": {"k": str(i)}})
+    lane.start()
+    pods = {}
+    for p in range(3):
+        names = [f"many-{i}" for i in range(100 * p, 100 * p + 100)]
+        pods[f"many-{p}"] = lane.create_pod(
+            f"many-{p}", [container("a", volumeMounts=[{"name": n, "mountPath": "/" + n} for n in names])],
+            volumes=[{"name": n, "secret": {"secretName": n}} for n in names])
+    for name in pods:
+        lane.wait_ready(name, 60)
+    oldest, end = 0.0, time.monotonic() + (60 if lane.rig.all else 24)
+    while time.monotonic() < end:
+        oldest = max(oldest, time.time() - podrig.parse_time(lane.api.renewed(lane.name)))
+        time.sleep(0.5)
+    print(f"  oldest Lease {oldest:.1f} s", flush=True)
+    check(oldest <= 12, f"the Lease was {oldest:.1f} s old")
+    lane.api.call("PATCH", "/api/v1/namespaces/default/secrets/many-299", {"stringData": {"k": "new"}},
+                  "application/merge-patch+json")
+    path = f"{lane.root}/pods/{pods['many-2']['metadata']['uid']}/volumes/kubernetes.io~secret/many-299/k"
+    wait(lambda: open(path).read() == "new", 90, "the update of a Secret does not arrive")
+    for name in pods:
+        lane.delete_pod(name, 40)
+
+
 # --- main ---
 
 def run_one(rig, function, failures):
     start = time.monotonic()
     lane = None
     try:
-        lane = rig.lane()
+        lane = rig.lane(config=getattr(function, "config", ""))
         function(lane)
         lane.check_clean()
         verdict = "ok"
@@ -244,6 +479,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("agent")
     parser.add_argument("fake_cri")
+    parser.add_argument("clock_shift")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--keep", help="copy the nodes' directories there")
     parser.add_argument("scenario", nargs="*")
@@ -251,7 +487,7 @@ def main():
 
     def wanted(name):
         return not args.scenario or any(name.startswith(s) for s in args.scenario)
-    rig, failures = podrig.Rig(args.agent, args.fake_cri), []
+    rig, failures = podrig.Rig(args.agent, args.fake_cri, args.clock_shift), []
     rig.all = args.all
     try:
         create_objects(podrig.Api(rig))

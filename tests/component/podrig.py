@@ -3,6 +3,7 @@
 A Rig owns the namespaces (network, mounts) and the API server; each Lane in it is a node: directories, cgroups, ports,
 a fake runtime and an agent of its own, so that several scenarios can run at once. Everything made goes with close().
 """
+import calendar
 import ctypes
 import glob
 import http.client
@@ -12,7 +13,9 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -94,16 +97,27 @@ class Api:
     def delete_pod(self, name, ns="default"):
         return self.call("DELETE", f"/api/v1/namespaces/{ns}/pods/{name}", missing_ok=True)
 
+    def events(self, pod, ns="default"):
+        """Reasons of the events of a pod."""
+        path = f"/api/v1/namespaces/{ns}/events?fieldSelector=involvedObject.name={pod}"
+        return [e["reason"] for e in self.call("GET", path)["items"]]
+
+    def renewed(self, node):
+        lease = self.lease(node)
+        return lease["spec"].get("renewTime") if lease else None
+
     def lease(self, node):
         return self.call("GET", f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}", missing_ok=True)
 
 
 class Rig:
-    def __init__(self, agent, fake_cri):
+    def __init__(self, agent, fake_cri, clock_shift):
         self.agent_bin, self.fake_bin = os.path.abspath(agent), os.path.abspath(fake_cri)
+        self.clock_shift = os.path.abspath(clock_shift)
         if os.geteuid():
             apiserver.skip("needs root")
         own_mounts()
+        self.backdate_certificates()
         self.api = apiserver.Apiserver()
         self.cgroup = f"/keelson-test-{os.getpid()}"
         self.lanes = []
@@ -112,6 +126,18 @@ class Rig:
         client = Api(self)
         wait(lambda: client.call("GET", "/api/v1/namespaces/kube-node-lease", missing_ok=True) and
              client.call("GET", "/api/v1/namespaces/default", missing_ok=True), 30, "no namespaces in the API")
+
+    def backdate_certificates(self):
+        """Certificates must be valid for a node whose clock is an hour late."""
+        make = apiserver.openssl
+
+        def late(*args):
+            with tempfile.NamedTemporaryFile() as f:
+                f.write(struct.pack("q", -7200))
+                f.flush()
+                make(*args, env=dict(os.environ, LD_PRELOAD=self.clock_shift, CLOCK_SHIFT_FILE=f.name,
+                                     ASAN_OPTIONS="verify_asan_link_order=0"))
+        apiserver.openssl = late
 
     def lane(self, **options):
         with self.lock:
@@ -260,6 +286,16 @@ registryPullQPS: 0
     def log_lines(self):
         return self.log_text().count("\n")
 
+    # --- the clock ---
+
+    def shift_clock(self, seconds):
+        """The agent's wall clock is off by so much from now on; called before the agent starts for the first time."""
+        mode = "r+b" if os.path.exists(self.path("clock")) else "wb"
+        with open(self.path("clock"), mode) as f:
+            f.write(struct.pack("q", seconds))
+        self.env = dict(LD_PRELOAD=self.rig.clock_shift, CLOCK_SHIFT_FILE=self.path("clock"),
+                        ASAN_OPTIONS="verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", ""))
+
     # --- pods ---
 
     def create_pod(self, name, containers, **spec):
@@ -334,6 +370,12 @@ def is_ready(pod):
 def statuses(pod):
     s = pod.get("status", {})
     return {c["name"]: c for c in s.get("initContainerStatuses", []) + s.get("containerStatuses", [])}
+
+
+def parse_time(text):
+    """Seconds since 1970 of a MicroTime."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (fraction or "0"))
 
 
 def summary(pod):
