@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Pods' lives on the strict fake runtime and a real kube-apiserver, with kills and faults.
 
-usage: pod-life.py AGENT FAKE_CRI CLOCK_SHIFT [--all] [--keep] [SCENARIO ...]   a scenario is a function below; a prefix names many
+usage: pod-life.py AGENT FAKE_CRI CLOCK_SHIFT [--all] [--seed N] [--keep DIR] [SCENARIO ...]   a scenario is a function below; a prefix names many
 --all kills at every call of a life, not only at those that change something; and waits out the long times.
 """
 import argparse
 import concurrent.futures
 import os
+import random
 import shutil
 import sys
 import threading
@@ -317,6 +318,52 @@ def fault_garbage(lane):
 
 
 @scenario
+def fault_no_replies(lane):
+    """Calls that happen, but whose replies never come, end at their deadlines."""
+    lane.start()
+    for rpc in [r for r in CHANGES if r != "pull_image"] + ["list_containers", "container_status"]:
+        lane.order("clear")
+        lane.order("plan", rpc=rpc, kind="silent", count=1)
+        whole_life(lane, "silent-" + rpc.replace("_", "-"), 40)
+fault_no_replies.config = "runtimeRequestTimeout: 1s"
+
+
+@scenario
+def fault_storm(lane):
+    """Many pods, kills at random calls, faults at random calls: all come up, all go."""
+    dice = random.Random(lane.rig.seed)
+    lane.start()
+    names = [f"storm-{i}" for i in range(10)]
+    uids = {n: create_life(lane, n)["metadata"]["uid"] for n in names}
+
+    def disturb(done, what):
+        for turn in range(400):
+            if done():
+                return
+            lane.order("plan", rpc=dice.choice(CHANGES + READS), kind=dice.choice(["lost", "fail", "garbage"]),
+                       skip=dice.randrange(20), count=1)
+            if turn < 12:
+                lane.order("kill", pid=lane.agent.pid, rpc="change", skip=dice.randrange(6), after=turn % 2)
+                time.sleep(dice.random())
+                lane.revive()
+            elif turn == 12:
+                lane.order("clear")
+                lane.order("kill", pid=0, rpc="any")
+            if turn >= 12:
+                lane.order("clear")
+                lane.revive()
+                time.sleep(0.2)
+        raise podrig.Failed(what + ": " + "; ".join(f"{n}: {podrig.summary(lane.api.pod(n))} "
+                                                    f"{lane.leftovers(uids[n], n)}" for n in names if not done([n])))
+    disturb(lambda some=names: all(is_ready(lane.api.pod(n)) for n in some), "not up")
+    for n in names:
+        pod = lane.api.pod(n)
+        check(not any(c["restartCount"] for c in statuses(pod).values()), podrig.summary(pod))
+        lane.api.delete_pod(n)
+    disturb(lambda some=names: not any(lane.api.pod(n) or lane.leftovers(uids[n], n) for n in some), "not gone")
+
+
+@scenario
 def fault_slow_runtime(lane):
     lane.start().order("plan", rpc="any", kind="slow", delay_msec=150)
     whole_life(lane, "slow", 60)
@@ -481,6 +528,7 @@ def main():
     parser.add_argument("fake_cri")
     parser.add_argument("clock_shift")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--seed", type=int, default=1, help="of the storm")
     parser.add_argument("--keep", help="copy the nodes' directories there")
     parser.add_argument("scenario", nargs="*")
     args = parser.parse_intermixed_args()
@@ -488,7 +536,7 @@ def main():
     def wanted(name):
         return not args.scenario or any(name.startswith(s) for s in args.scenario)
     rig, failures = podrig.Rig(args.agent, args.fake_cri, args.clock_shift), []
-    rig.all = args.all
+    rig.all, rig.seed = args.all, args.seed
     try:
         create_objects(podrig.Api(rig))
         with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
