@@ -20,6 +20,8 @@ struct pod_container {
 	enum plan_busy busy;
 	struct backoff crash;
 	bool crash_known;          /* crash was set since this agent started */
+	char *ended_id;            /* the instance that ended_usec belongs to */
+	int64_t ended_usec;        /* monotonic */
 	int64_t failed_until_usec; /* no new start before this: the last attempt failed */
 	unsigned failures;
 	char *waiting_reason, *waiting_message;
@@ -64,6 +66,9 @@ void pod_event(struct pod *p, const char *type, const char *reason, const char *
     __attribute__((format(printf, 4, 5)));
 void pod_container_event(struct pod *p, int container, const char *type, const char *reason,
 			 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Monotonic time at which this instance ended. The wall clock is asked once per instance and never
+ * believed about the future: setting it must not move back-offs. */
+int64_t pod_container_ended_usec(struct pod_container *c, const struct obs_container *instance);
 /* Why the container does not run; NULL reason clears it. */
 void pod_set_waiting(struct pod_container *c, const char *reason, const char *message);
 /* "name_namespace(uid)", as messages name pods. Heap. */

@@ -35,6 +35,7 @@ static void containers_free(struct pod_container *c, size_t n)
 		free(c[i].name);
 		free(c[i].waiting_reason);
 		free(c[i].waiting_message);
+		free(c[i].ended_id);
 	}
 	free(c);
 }
@@ -391,6 +392,19 @@ void pod_container_event(struct pod *p, int container, const char *type, const c
 		path = podspec_field_path(&p->spec->containers[container]);
 	ref = event_reference(p->spec->object, path);
 	event_record(p->env->events, ref, type, reason, "%s", str_text(&text));
+}
+
+int64_t pod_container_ended_usec(struct pod_container *c, const struct obs_container *instance)
+{
+	int64_t ago_usec;
+
+	if (!str_eq(c->ended_id, instance->id)) {
+		ago_usec = clock_wall_usec() - instance->finished_ns / 1000;
+		free(c->ended_id);
+		c->ended_id = mem_strdup(instance->id);
+		c->ended_usec = clock_mono_usec() - (ago_usec > 0 ? ago_usec : 0);
+	}
+	return c->ended_usec;
 }
 
 void pod_set_waiting(struct pod_container *c, const char *reason, const char *message)

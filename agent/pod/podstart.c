@@ -221,13 +221,11 @@ static void note_attempt(struct step *s, const struct podobs *obs)
 {
 	struct pod_container *c = step_container(s);
 	const struct obs_container *latest = podobs_latest(obs, s->container_name);
-	int64_t now = clock_mono_usec(), ended;
 
 	if (!latest || latest->state != OBS_EXITED)
 		return;
-	ended = now - (clock_wall_usec() - latest->finished_ns / 1000);
-	backoff_next(&c->crash, ended, now, BACKOFF_BASE_SEC * USEC_PER_SEC,
-		     s->pod->env->max_crash_backoff_usec);
+	backoff_next(&c->crash, pod_container_ended_usec(c, latest), clock_mono_usec(),
+		     BACKOFF_BASE_SEC * USEC_PER_SEC, s->pod->env->max_crash_backoff_usec);
 	c->crash_known = true;
 }
 

@@ -97,11 +97,6 @@ static void check_admission(struct pod *p, const struct podobs *obs)
 
 /* --- back-off of crashed containers --- */
 
-static int64_t wall_to_mono(int64_t wall_ns)
-{
-	return clock_mono_usec() - (clock_wall_usec() - wall_ns / 1000);
-}
-
 /* When the container may start again. The first turn after this agent started assumes the delay
  * that the restart count implies. */
 static int64_t start_due(struct pod *p, size_t i, const struct podobs *obs)
@@ -112,7 +107,7 @@ static int64_t start_due(struct pod *p, size_t i, const struct podobs *obs)
 
 	if (!latest || latest->state != OBS_EXITED)
 		return due;
-	ended = wall_to_mono(latest->finished_ns);
+	ended = pod_container_ended_usec(c, latest);
 	if (!c->crash_known) {
 		if (p->status == NULL && latest->restart_count)
 			backoff_assume(&c->crash, latest->restart_count, ended,
@@ -121,9 +116,6 @@ static int64_t start_due(struct pod *p, size_t i, const struct podobs *obs)
 		c->crash_known = true;
 	}
 	ended = backoff_due_usec(&c->crash, ended, p->env->max_crash_backoff_usec);
-	/* a clock that was set back must not keep a container down for longer than the maximum */
-	if (ended > clock_mono_usec() + p->env->max_crash_backoff_usec)
-		ended = clock_mono_usec() + p->env->max_crash_backoff_usec;
 	return ended > due ? ended : due;
 }
 
