@@ -345,15 +345,16 @@ static int make_all(struct agent *a, struct err *e)
 	return 0;
 }
 
-/* Jobs are waited for before what they report to goes; answers stop coming when the clients go. */
+/* Steps let go of their jobs before the pool drops these; jobs are waited for before what they work
+ * on goes; answers stop coming when the clients go. */
 static void unmake(struct agent *a)
 {
 	struct pod_environment *env = &a->env;
 
 	agentserver_stop(a);
+	podset_free(env->set);
 	job_pool_free(env->jobs);
 	podorphans_free(a->orphans);
-	podset_free(env->set);
 	informer_free(a->pods);
 	informer_free(env->services);
 	informer_free(env->runtime_classes);

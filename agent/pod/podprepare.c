@@ -93,7 +93,9 @@ static void prepare_done(void *arg)
 
 	if (s) {
 		s->prepare = NULL;
-		if (j->error.code != ERR_NONE && j->cgroup_failed)
+		if (s->pod->phase != POD_SYNC)
+			step_done(s);
+		else if (j->error.code != ERR_NONE && j->cgroup_failed)
 			prepare_failed(s, "FailedCreatePodContainer",
 				       "unable to ensure pod container exists: ", j->error.text);
 		else if (j->error.code != ERR_NONE)

@@ -277,7 +277,7 @@ static void on_files(void *ctx, struct files *files)
 
 	s->files = NULL;
 	s->start->files = files;
-	if (!step_container(s))
+	if (!step_container(s) || s->pod->phase != POD_SYNC)
 		step_done(s);
 	else if (files->error.code != ERR_NONE)
 		fail_with_event(s, "CreateContainerConfigError", files->error.text);

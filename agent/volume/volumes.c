@@ -367,6 +367,9 @@ static int on_turn(sd_event_source *s, void *userdata)
 	struct pod_volumes *pv = userdata;
 
 	pv->turn = sd_event_source_unref(s);
+	/* holding objects for a pod that is over would hold them for ever */
+	if (pv->gone)
+		return 0;
 	for (size_t i = 0; i < pv->n; i++)
 		turn_volume(pv, i);
 	answer(pv);
