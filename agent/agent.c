@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -396,6 +398,22 @@ static void add_signals(struct agent *a)
 	sd_event_add_signal(a->loop, NULL, SIGINT, on_signal, a);
 }
 
+/* What the process was started with: the modes that pods count on do not depend on who starts it. */
+static void set_process(const struct config *c)
+{
+	struct rlimit files = { .rlim_cur = (rlim_t)c->max_open_files,
+				.rlim_max = (rlim_t)c->max_open_files };
+	struct rlimit now;
+
+	umask(0022);
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0 || getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return;
+	log_warning("maxOpenFiles %lld cannot be had: %s; staying with %llu",
+		    (long long)c->max_open_files, strerror(errno), (unsigned long long)now.rlim_max);
+	now.rlim_cur = now.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &now);
+}
+
 int agent_run(const struct config *config)
 {
 	struct agent a = { .config = config };
@@ -404,6 +422,7 @@ int agent_run(const struct config *config)
 
 	if (sd_event_new(&a.loop) < 0)
 		return 1;
+	set_process(config);
 	add_signals(&a);
 	if (make_all(&a, &e) < 0)
 		log_err(&e, "cannot start");

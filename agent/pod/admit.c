@@ -221,6 +221,19 @@ static bool check_os(struct pod *p, struct admit_verdict *v)
 	return false;
 }
 
+/* Isolation that is asked for and cannot be given is no matter for a warning. */
+static bool check_features(struct pod *p, struct admit_verdict *v)
+{
+	const Core__PodSpec *spec = p->spec->pod->spec;
+
+	if (!spec->has_hostusers || spec->hostusers)
+		return true;
+	v->reason = "PodFeatureUnsupported";
+	snprintf(v->message, sizeof(v->message),
+		 "spec.hostUsers=false is not implemented by this node agent");
+	return false;
+}
+
 static bool asks_apparmor(const Core__AppArmorProfile *profile)
 {
 	return profile && !str_eq(profile->type, "Unconfined");
@@ -250,5 +263,6 @@ bool admit_pod(struct pod *p, struct admit_verdict *ret_verdict)
 	*ret_verdict = (struct admit_verdict){ 0 };
 	return check_sysctls(p, ret_verdict) && check_resources(p, ret_verdict) &&
 	       check_ports(p, ret_verdict) && check_selector(p, ret_verdict) &&
-	       check_os(p, ret_verdict) && check_apparmor(p, ret_verdict);
+	       check_os(p, ret_verdict) && check_apparmor(p, ret_verdict) &&
+	       check_features(p, ret_verdict);
 }

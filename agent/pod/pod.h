@@ -48,6 +48,8 @@ struct pod {
 	bool prepared, preparing;
 	int64_t prepare_not_before_usec;
 	unsigned prepare_failures;
+	unsigned release_failures;
+	int64_t release_not_before_usec;
 	bool releasing, released;
 	bool network_waited;       /* the NetworkNotReady event was sent */
 	int64_t terminate_by_usec; /* monotonic: grace ends */

@@ -163,6 +163,7 @@ static void release_end(struct pod_environment *env, const char *uid, const stru
 			const char *what)
 {
 	struct pod *p = podset_get(env->set, uid);
+	int64_t delay = RETRY_BASE_USEC;
 
 	if (e)
 		log_err_warning(e, "%s of pod uid=%s", what, uid);
@@ -170,10 +171,15 @@ static void release_end(struct pod_environment *env, const char *uid, const stru
 		return;
 	p->releasing = false;
 	p->released = !e;
-	if (e)
-		pod_wake_at(p, clock_mono_usec() + USEC_PER_SEC);
-	else
+	if (!e) {
 		pod_wake(p);
+		return;
+	}
+	for (unsigned i = 0; i < p->release_failures && delay < RETRY_MAX_USEC; i++)
+		delay *= 2;
+	p->release_failures++;
+	p->release_not_before_usec = clock_mono_usec() + delay;
+	pod_wake_at(p, p->release_not_before_usec);
 }
 
 static void release_free(void *arg)

@@ -366,8 +366,6 @@ void pod_event(struct pod *p, const char *type, const char *reason, const char *
 	AUTO_PROTO Core__ObjectReference *ref = NULL;
 	va_list ap;
 
-	if (p->gone)
-		return;
 	va_start(ap, fmt);
 	str_vprintf(&text, fmt, ap);
 	va_end(ap);
@@ -383,8 +381,6 @@ void pod_container_event(struct pod *p, int container, const char *type, const c
 	AUTO_FREE char *path = NULL;
 	va_list ap;
 
-	if (p->gone)
-		return;
 	va_start(ap, fmt);
 	str_vprintf(&text, fmt, ap);
 	va_end(ap);

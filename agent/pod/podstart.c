@@ -21,6 +21,7 @@ enum {
 	OBJECTS_TIMEOUT_USEC = 30 * USEC_PER_SEC,
 	RETRY_BASE_USEC = 1 * USEC_PER_SEC,
 	RETRY_MAX_USEC = 30 * USEC_PER_SEC,
+	MIN_GRACE_SEC = 2,
 };
 
 struct start {
@@ -134,7 +135,9 @@ static void on_poststart(void *ctx, const struct err *e)
 	}
 	s->start->hook_error = mem_strdup(e->text);
 	proto_set_str(&req->container_id, s->start->container_id);
-	req->timeout = podspec_grace_sec(s->pod->spec);
+	req->timeout = podspec_grace_sec(s->pod->spec) > MIN_GRACE_SEC
+			   ? podspec_grace_sec(s->pod->spec)
+			   : MIN_GRACE_SEC;
 	s->rpc = cri_call(s->pod->env->cri, CRI_STOP_CONTAINER, req, 0, on_killed_after_hook, s);
 }
 

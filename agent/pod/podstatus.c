@@ -294,7 +294,7 @@ static void set_resources(const struct status_input *in, Core__PodStatus *s)
 			   : proto_new(&core__resource_requirements__descriptor);
 }
 
-Core__PodStatus *podstatus_make(const struct status_input *in)
+static Core__PodStatus *make_open(const struct status_input *in)
 {
 	Core__PodStatus *s = proto_new(&core__pod_status__descriptor);
 	const Meta__ObjectMeta *meta = in->spec->pod->metadata;
@@ -318,6 +318,27 @@ Core__PodStatus *podstatus_make(const struct status_input *in)
 	if (in->phase >= POD_TERMINATED)
 		close_status(in, s);
 	return s;
+}
+
+/* Nothing more happens to a pod that has ended and said so. */
+static bool is_closed(const struct status_input *in)
+{
+	if (in->phase < POD_TERMINATED || !podstatus_phase_terminal(in->old->phase))
+		return false;
+	for (size_t i = 0; i < in->old->n_containerstatuses; i++) {
+		const Core__ContainerState *state = in->old->containerstatuses[i]->state;
+
+		if (state && state->running)
+			return false;
+	}
+	return true;
+}
+
+Core__PodStatus *podstatus_make(const struct status_input *in)
+{
+	if (is_closed(in))
+		return proto_dup(in->old);
+	return make_open(in);
 }
 
 bool podstatus_equal(const Core__PodStatus *a, const Core__PodStatus *b)

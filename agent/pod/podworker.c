@@ -272,7 +272,7 @@ static void advance(struct pod *p, const struct plan *plan)
 	if (p->phase == POD_TERMINATED) {
 		if (p->released)
 			pod_enter(p, POD_FINISHED);
-		else if (!p->releasing)
+		else if (!p->releasing && clock_mono_usec() >= p->release_not_before_usec)
 			podstep_release(p);
 	}
 }

@@ -233,6 +233,10 @@ static void job_done(void *arg)
 	pv->jobs--;
 	vol->busy = false;
 	vol->error = j->error;
+	if (j->error.code != ERR_NONE)
+		err_set(&vol->error, j->error.code,
+			"MountVolume.SetUp failed for volume \"%s\" : %s", vol->name,
+			j->error.text);
 	if (j->error.code == ERR_NONE)
 		vol->written = j->hash;
 	else
@@ -520,9 +524,10 @@ static int remove_volumes(const char *pod_dir, struct err *e)
 {
 	AUTO_FREE char *volumes = str_fmt("%s/volumes", pod_dir);
 	AUTO_FREE char *subpaths = str_fmt("%s/volume-subpaths", pod_dir);
+	AUTO_FREE char *markers = str_fmt("%s/plugins/kubernetes.io~empty-dir", pod_dir);
 	DIR *list = opendir(volumes);
 	struct dirent *d;
-	int r = fs_remove_all(subpaths, e);
+	int r = fs_remove_all(subpaths, e) < 0 || fs_remove_all(markers, e) < 0 ? -1 : 0;
 
 	while (list && r == 0 && (d = readdir(list))) {
 		AUTO_FREE char *plugin = str_fmt("%s/%s", volumes, d->d_name);
