@@ -398,7 +398,8 @@ static void add_signals(struct agent *a)
 	sd_event_add_signal(a->loop, NULL, SIGINT, on_signal, a);
 }
 
-/* What the process was started with: the modes that pods count on do not depend on who starts it. */
+/* What the process was started with: the modes that pods count on do not depend on who starts it.
+ */
 static void set_process(const struct config *c)
 {
 	struct rlimit files = { .rlim_cur = (rlim_t)c->max_open_files,
@@ -409,7 +410,8 @@ static void set_process(const struct config *c)
 	if (setrlimit(RLIMIT_NOFILE, &files) == 0 || getrlimit(RLIMIT_NOFILE, &now) < 0)
 		return;
 	log_warning("maxOpenFiles %lld cannot be had: %s; staying with %llu",
-		    (long long)c->max_open_files, strerror(errno), (unsigned long long)now.rlim_max);
+		    (long long)c->max_open_files, strerror(errno),
+		    (unsigned long long)now.rlim_max);
 	now.rlim_cur = now.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &now);
 }

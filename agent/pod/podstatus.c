@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "containerstatus.h"
 #include "podcondition.h"
+#include "resource/resources.h"
 
 bool podstatus_phase_terminal(const char *phase)
 {
@@ -284,14 +285,23 @@ static void set_rejection(const struct status_input *in, Core__PodStatus *s)
 	s->message = str_fmt("Pod was rejected: %s", in->failed_message);
 }
 
-/* What all containers ask for together, and the (empty) resources of the pod level. */
+/* What all containers ask for together, and while the pod's cgroup is there what it grants. */
 static void set_resources(const struct status_input *in, Core__PodStatus *s)
 {
-	if (!in->spec->pod->spec->n_containers)
+	const Core__PodSpec *spec = in->spec->pod->spec;
+	struct amounts a;
+
+	resources_sum_requests(spec, &core__pod_status__allocated_resources_entry__descriptor,
+			       &s->n_allocatedresources, (void ***)&s->allocatedresources);
+	s->resources = proto_new(&core__resource_requirements__descriptor);
+	if (!podobs_sandbox(in->obs) || in->phase >= POD_TERMINATED)
 		return;
-	s->resources = in->spec->pod->spec->resources
-			   ? proto_dup(in->spec->pod->spec->resources)
-			   : proto_new(&core__resource_requirements__descriptor);
+	resources_sum_requests(spec, &core__resource_requirements__requests_entry__descriptor,
+			       &s->resources->n_requests, (void ***)&s->resources->requests);
+	resources_of_pod(spec, true, &a);
+	if (a.has_cpu_limit && a.has_memory_limit)
+		resources_sum_limits(spec, &core__resource_requirements__limits_entry__descriptor,
+				     &s->resources->n_limits, (void ***)&s->resources->limits);
 }
 
 static Core__PodStatus *make_open(const struct status_input *in)

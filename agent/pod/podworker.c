@@ -18,6 +18,9 @@
 #include "probe/probes.h"
 #include "resource/resources.h"
 #include "statusq.h"
+#include "step.h"
+
+enum { STARTING_USEC = 1 * USEC_PER_SEC };
 
 static const struct podobs *observation(struct pod *p, struct podobs **scratch)
 {
@@ -211,6 +214,21 @@ static void run_plan(struct pod *p, const struct plan *plan)
 
 /* --- the report --- */
 
+/* Containers that are being started one after another are told of together, unless a start takes
+ * long. */
+static bool starting(struct pod *p)
+{
+	int64_t now = clock_mono_usec();
+
+	for (const struct step *s = p->steps; s; s = s->next) {
+		if (s->kind != PLAN_START_CONTAINER || now - s->began_usec > STARTING_USEC)
+			continue;
+		pod_wake_at(p, s->began_usec + STARTING_USEC + 1);
+		return true;
+	}
+	return false;
+}
+
 static void report(struct pod *p, const struct podobs *obs)
 {
 	AUTO_FREE struct status_container *facts = mem_calloc(p->n_containers, sizeof(*facts));
@@ -234,6 +252,8 @@ static void report(struct pod *p, const struct podobs *obs)
 
 	/* while a pod goes down its status says so once; the next word is how it ended */
 	if (p->gone || (p->phase == POD_TERMINATING && p->end_reported && p->status))
+		return;
+	if (p->phase == POD_SYNC && p->status && starting(p))
 		return;
 	p->end_reported = p->phase == POD_TERMINATING;
 	if (!in.old)
