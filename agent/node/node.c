@@ -303,6 +303,10 @@ static void announce(struct node *n)
 	if (!n->announced)
 		event_record(n->events, n->reference, EVENT_NORMAL, "Starting",
 			     "Starting kubelet.");
+	if (!n->announced && !n->machine.cgroup_v2)
+		event_record(n->events, n->reference, EVENT_WARNING, "CgroupV1",
+			     "This node runs on cgroup v1, which is deprecated: move it to cgroup "
+			     "v2.");
 	n->announced = true;
 }
 

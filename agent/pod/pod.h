@@ -20,6 +20,8 @@ struct pod_container {
 	enum plan_busy busy;
 	struct backoff crash;
 	bool crash_known;          /* crash was set since this agent started */
+	char *ended_id;            /* the instance that ended_usec belongs to */
+	int64_t ended_usec;        /* monotonic */
 	int64_t failed_until_usec; /* no new start before this: the last attempt failed */
 	unsigned failures;
 	char *waiting_reason, *waiting_message;
@@ -31,8 +33,10 @@ struct pod {
 	char *uid;
 	struct podspec *spec; /* NULL: known to the runtime only */
 	enum pod_phase phase;
-	bool gone;     /* no API object any more */
-	bool admitted; /* passed admission, or had before this agent started */
+	bool gone;         /* no API object any more */
+	bool rejected;     /* at admission: nothing of it ever ran here */
+	bool end_reported; /* a status was made since it began to terminate */
+	bool admitted;     /* passed admission, or had before this agent started */
 	char *failed_reason, *failed_message;
 	Core__PodStatus *status;          /* as last computed */
 	struct pod_container *containers; /* parallel to spec->containers */
@@ -49,8 +53,8 @@ struct pod {
 	bool releasing, released;
 	bool network_waited;       /* the NetworkNotReady event was sent */
 	int64_t terminate_by_usec; /* monotonic: grace ends */
-	int64_t first_seen_usec;
-	sd_event_source *turn; /* pending turn */
+	char seen[48];             /* when this agent first saw the pod, RFC 3339 */
+	sd_event_source *turn;     /* pending turn */
 	sd_event_source *timer;
 };
 
@@ -59,11 +63,14 @@ void pod_wake(struct pod *p);
 void pod_wake_at(struct pod *p, int64_t mono_usec);
 /* Moves the pod down its phases; moving up is a bug. */
 void pod_enter(struct pod *p, enum pod_phase phase);
-void pod_fail(struct pod *p, const char *reason, const char *message);
+void pod_fail(struct pod *p, const char *event_type, const char *reason, const char *message);
 void pod_event(struct pod *p, const char *type, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void pod_container_event(struct pod *p, int container, const char *type, const char *reason,
 			 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Monotonic time at which this instance ended. The wall clock is asked once per instance and never
+ * believed about the future: setting it must not move back-offs. */
+int64_t pod_container_ended_usec(struct pod_container *c, const struct obs_container *instance);
 /* Why the container does not run; NULL reason clears it. */
 void pod_set_waiting(struct pod_container *c, const char *reason, const char *message);
 /* "name_namespace(uid)", as messages name pods. Heap. */

@@ -392,8 +392,9 @@ static void compare(struct podobserve *o, struct map *prints)
 
 		if (en->look)
 			continue;
+		/* a first look that failed is still counted */
+		o->first_looks += !o->ready && !en->again;
 		en->again = false;
-		o->first_looks += !o->ready;
 		look_begin(o, en);
 	}
 	strv_free(stale);

@@ -390,17 +390,24 @@ static void plan_ephemerals(struct plan *p, const struct plan_input *in)
 	}
 }
 
-/* Dead instances beyond the newest two of a name carry no status any more; the newest but one is
- * lastState. While any instance of the container is being started nothing is removed. */
+/* The newest dead instance of a name that is not the one shown: lastState is read from it. */
+static bool worth_keeping(const struct plan_input *in, const struct obs_container *c)
+{
+	const struct obs_container *latest = podobs_latest(in->obs, c->name);
+
+	return c == latest ||
+	       (latest->state != OBS_EXITED && c == podobs_previous(in->obs, c->name));
+}
+
+/* One dead instance of each name is kept. While an instance is being started nothing is removed. */
 static void prune(struct plan *p, const struct plan_input *in)
 {
 	for (size_t i = 0; i < in->obs->n_containers; i++) {
 		const struct obs_container *c = in->obs->containers[i];
 		int at = podspec_find(in->spec, c->name);
 
-		if (c->state != OBS_EXITED || at < 0 || in->containers[at].busy != PLAN_IDLE)
-			continue;
-		if (c != podobs_latest(in->obs, c->name) && c != podobs_previous(in->obs, c->name))
+		if (c->state == OBS_EXITED && at >= 0 && in->containers[at].busy == PLAN_IDLE &&
+		    !worth_keeping(in, c))
 			add(p, (struct plan_action){
 				   .kind = PLAN_REMOVE_CONTAINER, .container = at, .id = c->id });
 	}

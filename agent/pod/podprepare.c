@@ -29,7 +29,7 @@ struct prepare_job {
 
 static void prepare_work(void *arg)
 {
-	static const char *const subdirs[] = { "", "/volumes", "/plugins", "/containers" };
+	static const char *const subdirs[] = { "", "/volumes", "/plugins" };
 	struct prepare_job *j = arg;
 
 	err_clear(&j->error);

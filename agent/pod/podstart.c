@@ -21,6 +21,7 @@ enum {
 	OBJECTS_TIMEOUT_USEC = 30 * USEC_PER_SEC,
 	RETRY_BASE_USEC = 1 * USEC_PER_SEC,
 	RETRY_MAX_USEC = 30 * USEC_PER_SEC,
+	MIN_GRACE_SEC = 2,
 };
 
 struct start {
@@ -134,7 +135,9 @@ static void on_poststart(void *ctx, const struct err *e)
 	}
 	s->start->hook_error = mem_strdup(e->text);
 	proto_set_str(&req->container_id, s->start->container_id);
-	req->timeout = podspec_grace_sec(s->pod->spec);
+	req->timeout = podspec_grace_sec(s->pod->spec) > MIN_GRACE_SEC
+			   ? podspec_grace_sec(s->pod->spec)
+			   : MIN_GRACE_SEC;
 	s->rpc = cri_call(s->pod->env->cri, CRI_STOP_CONTAINER, req, 0, on_killed_after_hook, s);
 }
 
@@ -221,13 +224,11 @@ static void note_attempt(struct step *s, const struct podobs *obs)
 {
 	struct pod_container *c = step_container(s);
 	const struct obs_container *latest = podobs_latest(obs, s->container_name);
-	int64_t now = clock_mono_usec(), ended;
 
 	if (!latest || latest->state != OBS_EXITED)
 		return;
-	ended = now - (clock_wall_usec() - latest->finished_ns / 1000);
-	backoff_next(&c->crash, ended, now, BACKOFF_BASE_SEC * USEC_PER_SEC,
-		     s->pod->env->max_crash_backoff_usec);
+	backoff_next(&c->crash, pod_container_ended_usec(c, latest), clock_mono_usec(),
+		     BACKOFF_BASE_SEC * USEC_PER_SEC, s->pod->env->max_crash_backoff_usec);
 	c->crash_known = true;
 }
 

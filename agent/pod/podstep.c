@@ -18,7 +18,6 @@ enum {
 	MIN_GRACE_SEC = 2,
 	RETRY_BASE_USEC = 1 * USEC_PER_SEC,
 	RETRY_MAX_USEC = 10 * USEC_PER_SEC,
-	RUNTIME_TIMEOUT_MSEC = 120000,
 };
 
 /* --- life of a step --- */
@@ -357,8 +356,7 @@ static void send_stop(struct step *s)
 		grace = MIN_GRACE_SEC;
 	proto_set_str(&req->container_id, s->id);
 	req->timeout = grace;
-	s->rpc = cri_call(s->pod->env->cri, CRI_STOP_CONTAINER, req,
-			  grace * 1000 + RUNTIME_TIMEOUT_MSEC, on_gone, s);
+	s->rpc = cri_call(s->pod->env->cri, CRI_STOP_CONTAINER, req, 0, on_gone, s);
 }
 
 static void on_prestop(void *ctx, const struct err *e)

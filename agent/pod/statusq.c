@@ -102,8 +102,8 @@ static uint64_t version_of(const Meta__ObjectMeta *m)
 	return strtoull(str_or(m->resourceversion, "0"), NULL, 10);
 }
 
-/* A conflict is tried again: the object may be another one by now (then we hear of its deletion), or
- * the API server gave up against other writers. */
+/* A conflict is tried again: the object may be another one by now (then we hear of its deletion),
+ * or the API server gave up against other writers. */
 static void failed(struct entry *en, const struct err *e, const char *what)
 {
 	bool gone = e->code == ERR_NOT_FOUND;

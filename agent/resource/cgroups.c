@@ -265,8 +265,8 @@ static int remove_tree(const char *path)
 	return r;
 }
 
-/* What the runtime lost track of (an init process whose start was called off) would hold the cgroup,
- * and with it the pod, for ever. */
+/* What the runtime lost track of (an init process whose start was called off) would hold the
+ * cgroup, and with it the pod, for ever. */
 static void kill_tree(const char *path)
 {
 	AUTO_FREE char *procs = str_fmt("%s/cgroup.procs", path);

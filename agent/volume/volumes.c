@@ -5,6 +5,7 @@
  */
 #include "volumes.h"
 
+#include <dirent.h>
 #include <unistd.h>
 
 #include "atomicwriter.h"
@@ -174,9 +175,8 @@ static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
 struct job {
 	struct pod_volumes *pv;
 	size_t index;
-	char *dir;
-	char *meta;	 /* emptyDir: directory of the file that says it was made */
-	char *host_type; /* hostPath */
+	char *dir, *marker; /* marker: file that says the directory is set up, or NULL */
+	char *host_type;    /* hostPath */
 	bool content, memory, host;
 	int64_t size_bytes, fs_group;
 	struct payload payload;
@@ -184,20 +184,24 @@ struct job {
 	struct err error;
 };
 
-/* Made once: its mode is the containers' to change, and a restart of the agent must not undo that. */
-static bool empty_dir_ready(const struct job *j)
+/* Upstream leaves such a file for every directory of the emptyDir plugin, its own volumes'
+ * included. */
+static void write_marker(struct job *j)
 {
-	AUTO_FREE char *ready = str_fmt("%s/ready", j->meta);
+	AUTO_FREE char *file = str_fmt("%s/ready", j->marker);
 
-	return access(ready, F_OK) == 0 && access(j->dir, F_OK) == 0 &&
-	       (!j->memory || mounts_is_mount(j->dir));
+	if (fs_mkdir_all(j->marker, 0750, &j->error) == 0 && access(file, F_OK) < 0)
+		fs_write_atomic(file, "", 0, 0644, &j->error);
 }
 
-static int empty_dir_done(const struct job *j, struct err *e)
+/* An emptyDir is made once: its mode is the containers' to change, and a restart of the agent must
+ * not undo that. */
+static bool made_before(const struct job *j)
 {
-	AUTO_FREE char *ready = str_fmt("%s/ready", j->meta);
+	AUTO_FREE char *file = str_fmt("%s/ready", j->marker);
 
-	return fs_mkdir_all(j->meta, 0750, e) < 0 ? -1 : fs_write_atomic(ready, "", 0, 0640, e);
+	return !j->content && access(file, F_OK) == 0 && access(j->dir, F_OK) == 0 &&
+	       (!j->memory || mounts_is_mount(j->dir));
 }
 
 static void job_work(void *arg)
@@ -209,14 +213,13 @@ static void job_work(void *arg)
 		mounts_host_path(j->dir, j->host_type, &j->error);
 		return;
 	}
-	if (j->meta && empty_dir_ready(j))
+	if (made_before(j))
 		return;
 	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
 		return;
-	if (j->meta)
-		empty_dir_done(j, &j->error);
-	if (j->content)
-		atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error);
+	if (j->content && atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error) < 0)
+		return;
+	write_marker(j);
 }
 
 static void job_free(void *arg)
@@ -225,7 +228,7 @@ static void job_free(void *arg)
 
 	payload_fini(&j->payload);
 	free(j->dir);
-	free(j->meta);
+	free(j->marker);
 	free(j->host_type);
 	free(j);
 }
@@ -252,6 +255,10 @@ static void job_done(void *arg)
 	pv->jobs--;
 	vol->busy = false;
 	vol->error = j->error;
+	if (j->error.code != ERR_NONE)
+		err_set(&vol->error, j->error.code,
+			"MountVolume.SetUp failed for volume \"%s\" : %s", vol->name,
+			j->error.text);
 	if (j->error.code == ERR_NONE)
 		vol->written = j->hash;
 	else
@@ -284,9 +291,9 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	j->pv = pv;
 	j->index = i;
 	j->dir = volumes_path(pv->v->env->node->root_dir, pv->spec->pod, spec->name);
-	if (s->emptydir)
-		j->meta = str_fmt("%s/pods/%s/plugins/%s/%s", pv->v->env->node->root_dir, pv->uid,
-				  plugin_of(s), spec->name);
+	j->marker =
+	    str_fmt("%s/pods/%s/plugins/kubernetes.io~empty-dir/%s%s", pv->v->env->node->root_dir,
+		    pv->uid, s->emptydir ? "" : "wrapped_", spec->name);
 	j->hash = hash;
 	j->fs_group = sc && sc->has_fsgroup ? sc->fsgroup : -1;
 	j->content = payload_supported(s);
@@ -474,7 +481,7 @@ static struct pod_volumes *add_pod(struct volumes *v, const struct podspec *spec
 
 	pv->v = v;
 	pv->uid = mem_strdup(spec->uid);
-	pv->spec = podspec_new(spec->object);
+	pv->spec = podspec_copy(spec);
 	pv->n = spec->pod->spec->n_volumes;
 	pv->list = mem_calloc(pv->n, sizeof(*pv->list));
 	for (size_t i = 0; i < pv->n; i++)
@@ -521,7 +528,7 @@ void volumes_update(struct volumes *v, const struct podspec *spec)
 	if (!pv || pv->spec->object == spec->object)
 		return;
 	podspec_free(pv->spec);
-	pv->spec = podspec_new(spec->object);
+	pv->spec = podspec_copy(spec);
 	wake(pv);
 }
 
@@ -534,13 +541,35 @@ struct release {
 	struct err error;
 };
 
+/* The volumes themselves; the pod's directory stays as long as the pod is known. */
+static int remove_volumes(const char *pod_dir, struct err *e)
+{
+	AUTO_FREE char *volumes = str_fmt("%s/volumes", pod_dir);
+	AUTO_FREE char *subpaths = str_fmt("%s/volume-subpaths", pod_dir);
+	AUTO_FREE char *markers = str_fmt("%s/plugins/kubernetes.io~empty-dir", pod_dir);
+	DIR *list = opendir(volumes);
+	struct dirent *d;
+	int r = fs_remove_all(subpaths, e) < 0 || fs_remove_all(markers, e) < 0 ? -1 : 0;
+
+	while (list && r == 0 && (d = readdir(list))) {
+		AUTO_FREE char *plugin = str_fmt("%s/%s", volumes, d->d_name);
+
+		if (d->d_name[0] != '.')
+			r = fs_remove_all(plugin, e) < 0 || fs_mkdir_all(plugin, 0755, e) < 0 ? -1
+											      : 0;
+	}
+	if (list)
+		closedir(list);
+	return r;
+}
+
 static void release_work(void *arg)
 {
 	struct release *r = arg;
 
 	err_clear(&r->error);
 	if (mounts_unmount_below(r->dir, &r->error) == 0)
-		fs_remove_all(r->dir, &r->error);
+		remove_volumes(r->dir, &r->error);
 }
 
 static void release_free(void *arg)

@@ -7,6 +7,8 @@
  *        "any"; kind: fail, lost, silent, slow, garbage, half
  *   lose-events {count} | add-image {name} | exit {id, code} | kill-sandbox {id}
  *   ready {runtime, network}
+ *   kill {pid, rpc, skip, after}   SIGKILL at a call; rpc as above, or "change": any that changes
+ *        something; pid 0: not any more | killed   fails while that call has not come
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -80,6 +82,22 @@ static const char *do_plan(struct control *c, struct json_object *o)
 	return NULL;
 }
 
+static const char *do_kill(struct control *c, struct json_object *o)
+{
+	struct fake_kill k = { .pid = number_of(o, "pid"),
+			       .rpc = rpc_named(text_of(o, "rpc")),
+			       .changes = str_eq(text_of(o, "rpc"), "change"),
+			       .skip = (unsigned)number_of(o, "skip"),
+			       .after = number_of(o, "after") };
+
+	if (k.rpc == CRI_RPC_COUNT && !k.changes && !str_eq(text_of(o, "rpc"), "any"))
+		return "unknown rpc";
+	if (k.pid < 0)
+		return "no pid";
+	fake_cri_kill_at(c->cri, &k);
+	return NULL;
+}
+
 /* Returns what went wrong, or NULL. */
 static const char *act(struct control *c, const char *what, struct json_object *o)
 {
@@ -105,6 +123,10 @@ static const char *act(struct control *c, const char *what, struct json_object *
 		fake_cri_down(c->cri);
 	else if (str_eq(what, "restart"))
 		return fake_cri_restart(c->cri, &e) < 0 ? "cannot listen" : NULL;
+	else if (str_eq(what, "kill"))
+		return do_kill(c, o);
+	else if (str_eq(what, "killed"))
+		return fake_cri_kill_pending(c->cri) ? "lives" : NULL;
 	else if (str_eq(what, "quit"))
 		sd_event_exit(c->loop, 0);
 	else

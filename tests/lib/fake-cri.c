@@ -1,6 +1,7 @@
 /* gRPC server of the strict runtime model (contract in fake-cri.h). Effect. */
 #include "fake-cri.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ struct fake_cri {
 	sd_event_source *timer;
 	VEC(struct pending *) pending;
 	VEC(struct subscriber *) subscribers;
+	struct fake_kill kill;
 };
 
 /* ---- replies ---- */
@@ -170,12 +172,53 @@ void fake_cri_poke(struct fake_cri *f)
 
 /* ---- calls ---- */
 
+static bool changes(enum cri_rpc rpc)
+{
+	static const enum cri_rpc list[] = {
+		CRI_RUN_POD_SANDBOX,  CRI_STOP_POD_SANDBOX, CRI_REMOVE_POD_SANDBOX,
+		CRI_CREATE_CONTAINER, CRI_START_CONTAINER,  CRI_STOP_CONTAINER,
+		CRI_REMOVE_CONTAINER, CRI_PULL_IMAGE,       CRI_REMOVE_IMAGE,
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (list[i] == rpc)
+			return true;
+	return false;
+}
+
+/* Is this the call at which the client dies? */
+static bool kill_due(struct fake_cri *f, enum cri_rpc rpc)
+{
+	const struct fake_kill *k = &f->kill;
+
+	if (!k->pid || (k->rpc != CRI_RPC_COUNT && k->rpc != rpc) || (k->changes && !changes(rpc)))
+		return false;
+	return f->kill.skip-- == 0;
+}
+
+static void kill_client(struct fake_cri *f)
+{
+	kill(f->kill.pid, SIGKILL);
+	f->kill.pid = 0;
+}
+
+void fake_cri_kill_at(struct fake_cri *f, const struct fake_kill *k)
+{
+	f->kill = *k;
+}
+
+bool fake_cri_kill_pending(const struct fake_cri *f)
+{
+	return f->kill.pid != 0;
+}
+
 static void serve(void *ctx, struct grpc_req *req, const char *path, const uint8_t *data,
 		  size_t len)
 {
 	struct fake_cri *f = ctx;
 	enum cri_rpc rpc = cri_rpc_of_method(path);
 	struct fake_outcome o;
+	bool dies;
 	struct err e;
 
 	if (rpc == CRI_RPC_COUNT) {
@@ -193,7 +236,16 @@ static void serve(void *ctx, struct grpc_req *req, const char *path, const uint8
 		subscribe(f, req);
 		return;
 	}
+	dies = kill_due(f, rpc);
+	if (dies && !f->kill.after) {
+		kill_client(f);
+		err_set(&e, ERR_UNAVAILABLE, "the client is dead");
+		grpc_req_end(req, &e);
+		return;
+	}
 	fake_runtime_call(f->rt, rpc, request, &o);
+	if (dies)
+		kill_client(f);
 	if (o.silent || o.delay_usec)
 		hold(f, req, &o);
 	else
