@@ -128,13 +128,18 @@ static int move_up(struct removal *r, int dir_fd, const char *name)
 /* A bind mount of the same file system is another mount, too: its files are not ours. */
 static int open_same_mount(int dir_fd, const char *name)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
-	};
-	long fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statx dir, sub;
 
-	return fd >= 0 ? (int)fd : errno == EXDEV ? -EBUSY : -errno;
+	if (fd < 0)
+		return -errno;
+	if (statx(dir_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &dir) == 0 &&
+	    statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sub) == 0 &&
+	    dir.stx_mnt_id == sub.stx_mnt_id && dir.stx_dev_major == sub.stx_dev_major &&
+	    dir.stx_dev_minor == sub.stx_dev_minor)
+		return fd;
+	close(fd);
+	return -EBUSY;
 }
 
 static int remove_at(struct removal *r, int dir_fd, const char *name, unsigned depth)
