@@ -2,6 +2,7 @@
 #include "tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -107,6 +108,9 @@ static int load_client_ca(SSL_CTX *ctx, const char *file, struct err *e)
 {
 	STACK_OF(X509_NAME) * names;
 
+	/* OpenSSL calls a missing file "system lib" */
+	if (access(file, R_OK) < 0)
+		return err_os(e, errno, "open %s", file);
 	if (!SSL_CTX_load_verify_locations(ctx, file, NULL))
 		return ssl_err(e, file);
 	names = SSL_load_client_CA_file(file);

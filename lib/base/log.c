@@ -106,7 +106,7 @@ static void log_text(enum log_level level, const char *file, int line, char *tex
 	int swallowed = 0;
 
 	for (char *c = text; *c; c++) {
-		if (*c == '\n')
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = ' ';
 	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
