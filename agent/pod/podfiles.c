@@ -184,8 +184,6 @@ static int make_all(struct files *f)
 {
 	if (fs_mkdir_all(f->log_dir, 0755, &f->error) < 0)
 		return -1;
-	if (f->termination && make_termination_file(f) < 0)
-		return -1;
 	if (f->hosts_path && fs_write_atomic(f->hosts_path, f->hosts_text, strlen(f->hosts_text),
 					     0644, &f->error) < 0)
 		return -1;
@@ -193,7 +191,8 @@ static int make_all(struct files *f)
 		if (resolve_mount(&f->mounts[i], &f->error) < 0)
 			return -1;
 	}
-	return 0;
+	/* last: an attempt that failed before leaves no file behind */
+	return f->termination ? make_termination_file(f) : 0;
 }
 
 static void work(void *arg)

@@ -25,7 +25,7 @@
 #include "tokens.h"
 #include "trustbundle.h"
 
-enum { WAIT_USEC = 123 * USEC_PER_SEC };
+enum { WAIT_USEC = 123 * USEC_PER_SEC, RETRY_USEC = USEC_PER_SEC };
 
 struct volume {
 	char *name;
@@ -206,6 +206,16 @@ static void write_marker(struct job *j)
 		fs_write_atomic(file, "", 0, 0644, &j->error);
 }
 
+/* An emptyDir is made once: its mode is the containers' to change, and a restart of the agent must
+ * not undo that. */
+static bool made_before(const struct job *j)
+{
+	AUTO_FREE char *file = str_fmt("%s/ready", j->marker);
+
+	return !j->content && access(file, F_OK) == 0 && access(j->dir, F_OK) == 0 &&
+	       (!j->memory || mounts_is_mount(j->dir));
+}
+
 static void job_work(void *arg)
 {
 	struct job *j = arg;
@@ -215,6 +225,8 @@ static void job_work(void *arg)
 		mounts_host_path(j->dir, j->host_type, &j->error);
 		return;
 	}
+	if (made_before(j))
+		return;
 	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
 		return;
 	if (j->content && atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error) < 0)
@@ -236,6 +248,16 @@ static void job_free(void *arg)
 static void wake(struct pod_volumes *pv);
 static void release_if_idle(struct pod_volumes *pv);
 
+/* Also when nobody waits: an update that could not be written (a full disk) must not be lost. */
+static void retry_write(struct pod_volumes *pv, struct volume *vol)
+{
+	vol->not_before_usec = clock_mono_usec() + RETRY_USEC;
+	if (!pv->timer || sd_event_source_get_enabled(pv->timer, NULL) > 0)
+		return;
+	sd_event_source_set_time_relative(pv->timer, RETRY_USEC);
+	sd_event_source_set_enabled(pv->timer, SD_EVENT_ONESHOT);
+}
+
 static void job_done(void *arg)
 {
 	struct job *j = arg;
@@ -252,7 +274,7 @@ static void job_done(void *arg)
 	if (j->error.code == ERR_NONE)
 		vol->written = j->hash;
 	else
-		vol->not_before_usec = clock_mono_usec() + USEC_PER_SEC;
+		retry_write(pv, vol);
 	job_free(j);
 	if (pv->gone)
 		release_if_idle(pv);
