@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agentserver.h"
@@ -132,13 +135,16 @@ static void on_services_synced(void *ctx)
 static const struct informer_ops service_ops = { .synced = on_services_synced };
 static const struct informer_ops no_ops = { 0 };
 
+static bool limits_pods(const struct agent *a)
+{
+	return strv_has(a->config->enforce_node_allocatable, "pods");
+}
+
 static int make_cgroups(struct agent *a, struct err *e)
 {
 	struct cgroup_limits limits = {
 		.cpu_shares = resources_cpu_shares(a->env.allocatable_cpu_milli),
-		.memory_bytes = strv_has(a->config->enforce_node_allocatable, "pods") ?
-					node_machine(a->node)->memory_bytes :
-					0,
+		.memory_bytes = limits_pods(a) ? node_pods_memory_bytes(a->node) : 0,
 	};
 
 	return cgroups_setup(&a->facts, &limits, e);
@@ -157,6 +163,10 @@ static void on_runtime_known(void *ctx)
 		node_report(a->node);
 		return;
 	}
+	if (limits_pods(a))
+		event_record(a->env.events, node_reference(a->node), "Normal",
+			     "NodeAllocatableEnforced",
+			     "Updated Node Allocatable limit across pods");
 	a->runtime_known = true;
 	watch_pods_if_due(a);
 }
@@ -168,6 +178,16 @@ static void on_registered(void *ctx)
 	a->registered = true;
 	a->env.host_ips = node_host_ips(a->node);
 	watch_pods_if_due(a);
+}
+
+/* The addresses may have changed with it. */
+static void on_node(void *ctx, struct kube_object *before, struct kube_object *now)
+{
+	struct agent *a = ctx;
+
+	(void)before;
+	(void)now;
+	a->env.host_ips = node_host_ips(a->node);
 }
 
 static void on_network(void *ctx, bool ready)
@@ -190,6 +210,7 @@ static const struct node_ops node_ops = {
 	.runtime_known = on_runtime_known,
 	.network_changed = on_network,
 	.registered = on_registered,
+	.changed = on_node,
 	.problem = node_trouble,
 };
 
@@ -229,6 +250,7 @@ static int make_facts(struct agent *a, struct err *e)
 		.cpu_cfs_quota = c->cpu_cfs_quota,
 		.cpu_period_usec = c->cpu_cfs_quota_period_usec,
 		.cgroup_v2 = cgroups_unified(),
+		.apparmor = access("/sys/kernel/security/apparmor/profiles", F_OK) == 0,
 		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
 			 .cluster_domain = c->cluster_domain },
 	};
@@ -318,18 +340,23 @@ static int make_all(struct agent *a, struct err *e)
 	if (agentserver_start(a, e) < 0)
 		return -1;
 	node_start(a->node);
+	/* ready is: configuration valid and the health port bound; waiting for the API server would
+	 * deadlock a node whose API server is one of its own pods */
+	sd_notify(0, "READY=1");
+	sd_event_set_watchdog(a->loop, true);
 	return 0;
 }
 
-/* Jobs are waited for before what they report to goes; answers stop coming when the clients go. */
+/* Steps let go of their jobs before the pool drops these; jobs are waited for before what they work
+ * on goes; answers stop coming when the clients go. */
 static void unmake(struct agent *a)
 {
 	struct pod_environment *env = &a->env;
 
 	agentserver_stop(a);
+	podset_free(env->set);
 	job_pool_free(env->jobs);
 	podorphans_free(a->orphans);
-	podset_free(env->set);
 	informer_free(a->pods);
 	informer_free(env->services);
 	informer_free(env->runtime_classes);
@@ -354,6 +381,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 {
 	(void)userdata;
 	log_info("signal %u: ending; pods keep running", si->ssi_signo);
+	sd_notify(0, "STOPPING=1");
 	return sd_event_exit(sd_event_source_get_event(s), 0);
 }
 
@@ -370,6 +398,24 @@ static void add_signals(struct agent *a)
 	sd_event_add_signal(a->loop, NULL, SIGINT, on_signal, a);
 }
 
+/* What the process was started with: the modes that pods count on do not depend on who starts it.
+ */
+static void set_process(const struct config *c)
+{
+	struct rlimit files = { .rlim_cur = (rlim_t)c->max_open_files,
+				.rlim_max = (rlim_t)c->max_open_files };
+	struct rlimit now;
+
+	umask(0022);
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0 || getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return;
+	log_warning("maxOpenFiles %lld cannot be had: %s; staying with %llu",
+		    (long long)c->max_open_files, strerror(errno),
+		    (unsigned long long)now.rlim_max);
+	now.rlim_cur = now.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &now);
+}
+
 int agent_run(const struct config *config)
 {
 	struct agent a = { .config = config };
@@ -378,6 +424,7 @@ int agent_run(const struct config *config)
 
 	if (sd_event_new(&a.loop) < 0)
 		return 1;
+	set_process(config);
 	add_signals(&a);
 	if (make_all(&a, &e) < 0)
 		log_err(&e, "cannot start");

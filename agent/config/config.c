@@ -247,6 +247,9 @@ static char *print_configz(struct json_object *values)
 	const struct option *o;
 
 	json_object_object_add(root, "kubeletconfig", top);
+	json_object_object_add(top, "kind", json_object_new_string("KubeletConfiguration"));
+	json_object_object_add(top, "apiVersion",
+			       json_object_new_string("kubelet.config.k8s.io/v1beta1"));
 	for (size_t i = 0; (o = options_at(i)); i++) {
 		struct json_object *value, *parent;
 		const char *key;

@@ -322,6 +322,10 @@ static struct pull *pull_begin(struct image_call *c)
 	p->request->image = proto_new(&cri__image_spec__descriptor);
 	proto_set_str(&p->request->image->image, c->image);
 	proto_set_str(&p->request->image->user_specified_image, c->requested);
+	for (size_t i = 0; c->sandbox && i < c->sandbox->n_annotations; i++)
+		proto_push_pair(&p->request->image->n_annotations, &p->request->image->annotations,
+				&cri__image_spec__annotations_entry__descriptor,
+				c->sandbox->annotations[i]->key, c->sandbox->annotations[i]->value);
 	p->request->sandbox_config = c->sandbox ? proto_dup(c->sandbox) : NULL;
 	p->auths = TAKE(c->auths);
 	p->n_auths = c->n_auths;

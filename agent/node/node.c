@@ -66,7 +66,7 @@ struct node {
 	unsigned retry_msec;
 	bool again; /* report once more when the call is done */
 	bool runtime_told, network_told, network_ready, runtime_up;
-	bool was_ready, was_unschedulable, addresses_failed;
+	bool was_ready, was_unschedulable, addresses_failed, announced;
 	int64_t start_usec, reported_usec, report_delay_usec, machine_usec;
 	char *pod_cidrs, *runtime_name, *runtime_version;
 };
@@ -297,15 +297,29 @@ static void object_deleted(void *ctx, struct kube_object *last)
 
 /* ---- registration ---- */
 
+/* Events wait for the Node: only those that carry its UID are found by it. */
+static void announce(struct node *n)
+{
+	if (!n->announced)
+		event_record(n->events, n->reference, EVENT_NORMAL, "Starting",
+			     "Starting kubelet.");
+	if (!n->announced && !n->machine.cgroup_v2)
+		event_record(n->events, n->reference, EVENT_WARNING, "CgroupV1",
+			     "This node runs on cgroup v1, which is deprecated: move it to cgroup "
+			     "v2.");
+	n->announced = true;
+}
+
 static void registered(struct node *n, const char *how, struct kube_object *o)
 {
 	log_info("node %s: %s", n->name, how);
-	emit(n, &n->sent_events);
 	n->retry_msec = 0;
 	n->reported_usec = clock_mono_usec();
 	node_enter(n, NODE_JOINING);
 	if (o && o->kind == KUBE_NODE)
 		take_object(n, o);
+	announce(n);
+	emit(n, &n->sent_events);
 	step(n);
 }
 
@@ -373,6 +387,9 @@ static void try_register(struct node *n)
 	if (n->call)
 		return;
 	nodestatus_fill(&in, node, &n->sent_events);
+	n->was_ready = nodestatus_ready(node);
+	if (n->was_ready) /* born ready: nobody sees it become so */
+		n->sent_events.reasons[n->sent_events.n++] = "NodeReady";
 	n->call = kube_create(n->client, KUBE_NODE, NULL, NULL, NULL, node, created, n);
 }
 
@@ -484,6 +501,7 @@ static void join(struct node *n)
 	if (!n->latest)
 		return;
 	node_enter(n, NODE_RUNNING);
+	announce(n);
 	random_delay(n);
 	if (n->ops->registered)
 		n->ops->registered(n->ctx);
@@ -509,7 +527,7 @@ static void take_runtime_facts(struct node *n)
 	const char *configured = n->config->cgroup_driver;
 
 	n->runtime_name = mem_strdup(version->runtime_name);
-	n->runtime_version = mem_strdup(version->runtime_version);
+	n->runtime_version = nodestatus_version(version->runtime_version);
 	n->facts.runtime_name = n->runtime_name;
 	n->facts.runtime_version = n->runtime_version;
 	n->facts.cgroup_driver = str_or(driver, configured);
@@ -710,7 +728,6 @@ void node_free(struct node *n)
 
 void node_start(struct node *n)
 {
-	event_record(n->events, n->reference, EVENT_NORMAL, "Starting", "Starting kubelet.");
 	if (n->client)
 		watch_object(n);
 	runtimewatch_start(n->runtime);

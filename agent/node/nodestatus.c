@@ -279,12 +279,50 @@ static void fill_addresses(const struct nodestatus_input *in, Core__NodeStatus *
 	push_address(s, "Hostname", in->hostname);
 }
 
+/* Three numbers, then perhaps -pre and +build: a semantic version, printed whole. */
+static bool is_semantic(const char *text)
+{
+	for (int i = 0; i < 3; i++) {
+		size_t digits = strspn(text, "0123456789");
+
+		if (!digits || (digits > 1 && *text == '0'))
+			return false;
+		text += digits;
+		if (i < 2 && *text++ != '.')
+			return false;
+	}
+	return !*text || ((*text == '-' || *text == '+') && text[1] &&
+			  !text[1 + strspn(text + 1, "0123456789.-+abcdefghijklmnopqrstuvwxyz"
+						     "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]);
+}
+
+char *nodestatus_version(const char *text)
+{
+	size_t len = 0;
+
+	text += strspn(text, " ");
+	text += *text == 'v';
+	if (is_semantic(text))
+		return mem_strdup(text);
+	for (;;) {
+		size_t digits = strspn(text + len, "0123456789");
+
+		if (!digits)
+			break;
+		len += digits;
+		if (text[len] != '.' || !strspn(text + len + 1, "0123456789"))
+			break;
+		len++;
+	}
+	return len ? mem_strndup(text, len) : mem_strdup("Unknown");
+}
+
 static void fill_info(const struct nodestatus_input *in, Core__NodeStatus *s,
 		      struct nodestatus_events *events)
 {
 	const struct machine *m = in->machine;
-	AUTO_FREE char *runtime = str_fmt("%s://%s", str_or(in->runtime_name, ""),
-					  str_or(in->runtime_version, "Unknown"));
+	AUTO_FREE char *version = nodestatus_version(str_or(in->runtime_version, ""));
+	AUTO_FREE char *runtime = str_fmt("%s://%s", str_or(in->runtime_name, ""), version);
 	Core__NodeSystemInfo *info;
 
 	if (!s->nodeinfo)

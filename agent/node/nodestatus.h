@@ -50,6 +50,8 @@ void nodestatus_adopt(const struct nodestatus_input *in, Core__Node *node);
 
 /* Why the runtime or its network is not ready, as upstream says it; heap, or NULL. */
 char *nodestatus_runtime_problem(const struct nodestatus_input *in);
+/* "v2.4.2" and "1.6.20~ds1" as upstream prints them: "2.4.2", "1.6.20"; heap. */
+char *nodestatus_version(const char *text);
 bool nodestatus_network_ready(const Cri__StatusResponse *runtime);
 bool nodestatus_runtime_ready(const Cri__StatusResponse *runtime);
 

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/proto.h"
 #include "base/str.h"
-#include "cri/grpc.h"
 #include "nodestatus.h"
 
 enum { PERIOD_MSEC = 5000, HURRIED_MSEC = 100, SLACK_USEC = 250000, HURRIED_SLACK_USEC = 10000 };
@@ -113,11 +112,8 @@ void runtimewatch_list_images(struct runtimewatch *w)
 
 static void status_failed(struct runtimewatch *w, const struct err *e)
 {
-	char text[sizeof(e->text)];
-
 	if (!w->absent)
-		log_warning("runtime %s does not answer, waiting for it: %s", w->endpoint,
-			    grpc_err_text(e, text, sizeof(text)));
+		log_err_warning(e, "runtime does not answer, waiting for it");
 	w->absent = true;
 }
 

@@ -221,10 +221,48 @@ static bool check_os(struct pod *p, struct admit_verdict *v)
 	return false;
 }
 
+/* Isolation that is asked for and cannot be given is no matter for a warning. */
+static bool check_features(struct pod *p, struct admit_verdict *v)
+{
+	const Core__PodSpec *spec = p->spec->pod->spec;
+
+	if (!spec->has_hostusers || spec->hostusers)
+		return true;
+	v->reason = "PodFeatureUnsupported";
+	snprintf(v->message, sizeof(v->message),
+		 "spec.hostUsers=false is not implemented by this node agent");
+	return false;
+}
+
+static bool asks_apparmor(const Core__AppArmorProfile *profile)
+{
+	return profile && !str_eq(profile->type, "Unconfined");
+}
+
+/* A profile that nobody enforces is worse than no pod. */
+static bool check_apparmor(struct pod *p, struct admit_verdict *v)
+{
+	const Core__PodSecurityContext *pod = p->spec->pod->spec->securitycontext;
+	bool asked = pod && asks_apparmor(pod->apparmorprofile);
+
+	for (size_t i = 0; i < p->spec->n_containers; i++) {
+		const Core__SecurityContext *sc = p->spec->containers[i].spec->securitycontext;
+
+		asked |= sc && asks_apparmor(sc->apparmorprofile);
+	}
+	if (!asked || p->env->node->apparmor)
+		return true;
+	v->reason = "AppArmor";
+	snprintf(v->message, sizeof(v->message),
+		 "Cannot enforce AppArmor: AppArmor is not enabled on the host");
+	return false;
+}
+
 bool admit_pod(struct pod *p, struct admit_verdict *ret_verdict)
 {
 	*ret_verdict = (struct admit_verdict){ 0 };
 	return check_sysctls(p, ret_verdict) && check_resources(p, ret_verdict) &&
 	       check_ports(p, ret_verdict) && check_selector(p, ret_verdict) &&
-	       check_os(p, ret_verdict);
+	       check_os(p, ret_verdict) && check_apparmor(p, ret_verdict) &&
+	       check_features(p, ret_verdict);
 }

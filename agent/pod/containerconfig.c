@@ -39,9 +39,24 @@ static void annotate_take(Cri__ContainerConfig *c, const char *key, char *value)
 	free(value);
 }
 
+/* As Go's encoder writes it: the three characters that matter in HTML are escaped. They stand in
+ * strings only, so replacing them in the text is enough. */
+static char *escape_html(const char *json)
+{
+	struct str out = { 0 };
+
+	for (; *json; json++) {
+		if (strchr("<>&", *json))
+			str_printf(&out, "\\u%04x", (unsigned)*json);
+		else
+			str_append_c(&out, *json);
+	}
+	return str_take(&out);
+}
+
 static char *json_text(struct json_object *o)
 {
-	char *text = mem_strdup(json_object_to_json_string_ext(
+	char *text = escape_html(json_object_to_json_string_ext(
 	    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 
 	json_object_put(o);
@@ -145,6 +160,15 @@ static bool volume_read_only(const Core__PodSpec *spec, const char *name)
 	return false;
 }
 
+/* An image volume is the runtime's to mount: no host path, always read-only. */
+static void mount_image(Cri__Mount *m, const char *ref, const char *sub_path)
+{
+	m->image = proto_new(&cri__image_spec__descriptor);
+	proto_set_str(&m->image->image, ref);
+	proto_set_str(&m->image_sub_path, sub_path);
+	proto_set_str(&m->host_path, "");
+}
+
 static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c)
 {
 	const Core__Container *spec = in->container->spec;
@@ -154,7 +178,10 @@ static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c
 		const Core__VolumeMount *v = spec->volumemounts[i];
 		Cri__Mount *m = add_mount(c, in->mount_paths[i], str_or(v->mountpath, "/"));
 
-		m->readonly = v->readonly || volume_read_only(in->spec->pod->spec, v->name);
+		if (in->mount_images && in->mount_images[i])
+			mount_image(m, in->mount_images[i], str_or(v->subpath, ""));
+		m->readonly =
+		    m->image || v->readonly || volume_read_only(in->spec->pod->spec, v->name);
 		m->propagation = propagation_of(v->mountpropagation);
 		if (str_eq(v->mountpath, "/etc/hosts"))
 			hosts = NULL;
@@ -268,8 +295,10 @@ static void add_user(const struct container_input *in, Cri__LinuxContainerSecuri
 		s->run_as_user = podnamespace_int64(pod->runasuser);
 	else if (in->image_has_uid)
 		s->run_as_user = podnamespace_int64(in->image_uid);
+	else if (str_empty(in->image_username))
+		s->run_as_user = podnamespace_int64(0); /* no user in the image is root */
 	else
-		proto_set_str(&s->run_as_username, str_or(in->image_username, ""));
+		proto_set_str(&s->run_as_username, in->image_username);
 	if (sc && sc->has_runasgroup)
 		s->run_as_group = podnamespace_int64(sc->runasgroup);
 	else if (pod && pod->has_runasgroup)
@@ -309,13 +338,33 @@ static int verify_non_root(const struct container_input *in,
 			       "cannot verify user is non-root (pod: \"%s_%s(%s)\", container: %s)",
 			       in->image_username, in->spec->name, in->spec->ns, in->spec->uid,
 			       in->container->spec->name);
-	if (!s->run_as_user)
-		return err_set(e, ERR_INVALID,
-			       "container has runAsNonRoot and image will run as root (pod: "
-			       "\"%s_%s(%s)\", container: %s)",
-			       in->spec->name, in->spec->ns, in->spec->uid,
-			       in->container->spec->name);
 	return 0;
+}
+
+/* Admission has seen to it that a profile which is asked for can be enforced. */
+static void add_apparmor(const struct container_input *in, Cri__LinuxContainerSecurityContext *s)
+{
+	const Core__SecurityContext *sc = in->container->spec->securitycontext;
+	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
+	const Core__AppArmorProfile *want = sc && sc->apparmorprofile ? sc->apparmorprofile
+					    : pod                     ? pod->apparmorprofile
+								      : NULL;
+	char *old = NULL;
+
+	if (!want)
+		return;
+	s->apparmor = proto_new(&cri__security_profile__descriptor);
+	if (str_eq(want->type, "Localhost")) {
+		s->apparmor->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost;
+		proto_set_str(&s->apparmor->localhost_ref, str_or(want->localhostprofile, ""));
+		old = str_fmt("localhost/%s", str_or(want->localhostprofile, ""));
+	} else if (str_eq(want->type, "Unconfined")) {
+		s->apparmor->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
+		old = mem_strdup("unconfined");
+	} else {
+		old = mem_strdup("runtime/default");
+	}
+	s->apparmor_profile = old;
 }
 
 static int security_context(const struct container_input *in,
@@ -351,6 +400,7 @@ static int security_context(const struct container_input *in,
 		s->no_new_privs = sc->has_allowprivilegeescalation && !sc->allowprivilegeescalation;
 	}
 	add_proc_paths(sc, s);
+	add_apparmor(in, s);
 	*ret_context = TAKE(s);
 	return 0;
 }

@@ -222,7 +222,7 @@ static Core__ContainerStatus *observed_status(const struct status_input *in,
 	if (!s->state)
 		s->state =
 		    waiting_state(in->spec->n_init ? "PodInitializing" : "ContainerCreating", NULL);
-	if (previous && previous->state == OBS_EXITED)
+	if (previous && previous != latest && previous->state == OBS_EXITED)
 		s->laststate = observed_state(in, previous);
 	else if (old && !str_eq(old->containerid, s->containerid) && old->state &&
 		 old->state->terminated)
@@ -333,11 +333,20 @@ static void apply_probes(const struct status_input *in, size_t i, Core__Containe
 		s->ready = s->started && ready(in, i, old);
 }
 
+/* An instance that was made but never started shows nothing yet: the one before it still counts. */
+static const struct obs_container *shown(const struct status_input *in, const char *name)
+{
+	const struct obs_container *latest = podobs_latest(in->obs, name);
+	const struct obs_container *previous = podobs_previous(in->obs, name);
+
+	return latest && latest->state == OBS_CREATED && previous ? previous : latest;
+}
+
 static Core__ContainerStatus *one_status(const struct status_input *in, size_t i,
 					 const Core__ContainerStatus *old)
 {
 	const struct container_spec *c = &in->spec->containers[i];
-	const struct obs_container *latest = podobs_latest(in->obs, c->spec->name);
+	const struct obs_container *latest = shown(in, c->spec->name);
 	Core__ContainerStatus *s;
 
 	if (latest) {

@@ -33,8 +33,10 @@ struct pod {
 	char *uid;
 	struct podspec *spec; /* NULL: known to the runtime only */
 	enum pod_phase phase;
-	bool gone;     /* no API object any more */
-	bool admitted; /* passed admission, or had before this agent started */
+	bool gone;         /* no API object any more */
+	bool rejected;     /* at admission: nothing of it ever ran here */
+	bool end_reported; /* a status was made since it began to terminate */
+	bool admitted;     /* passed admission, or had before this agent started */
 	char *failed_reason, *failed_message;
 	Core__PodStatus *status;          /* as last computed */
 	struct pod_container *containers; /* parallel to spec->containers */
@@ -46,11 +48,13 @@ struct pod {
 	bool prepared, preparing;
 	int64_t prepare_not_before_usec;
 	unsigned prepare_failures;
+	unsigned release_failures;
+	int64_t release_not_before_usec;
 	bool releasing, released;
 	bool network_waited;       /* the NetworkNotReady event was sent */
 	int64_t terminate_by_usec; /* monotonic: grace ends */
-	int64_t first_seen_usec;
-	sd_event_source *turn; /* pending turn */
+	char seen[48];             /* when this agent first saw the pod, RFC 3339 */
+	sd_event_source *turn;     /* pending turn */
 	sd_event_source *timer;
 };
 
@@ -59,7 +63,7 @@ void pod_wake(struct pod *p);
 void pod_wake_at(struct pod *p, int64_t mono_usec);
 /* Moves the pod down its phases; moving up is a bug. */
 void pod_enter(struct pod *p, enum pod_phase phase);
-void pod_fail(struct pod *p, const char *reason, const char *message);
+void pod_fail(struct pod *p, const char *event_type, const char *reason, const char *message);
 void pod_event(struct pod *p, const char *type, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void pod_container_event(struct pod *p, int container, const char *type, const char *reason,

@@ -210,3 +210,17 @@ void podcondition_add_all(const struct status_input *in, Core__PodStatus *s)
 	add_ready(in, s);
 	add(in, s, "PodScheduled", true, NULL, NULL);
 }
+
+void podcondition_not_ready(const struct status_input *in, Core__PodStatus *s, const char *reason)
+{
+	for (size_t i = 0; i < s->n_conditions; i++) {
+		Core__PodCondition *c = s->conditions[i];
+
+		if ((!str_eq(c->type, "Ready") && !str_eq(c->type, "ContainersReady")) ||
+		    !str_eq(c->status, "True"))
+			continue;
+		proto_set_str(&c->status, "False");
+		proto_set_str(&c->reason, reason);
+		c->lasttransitiontime->seconds = in->now_ns / 1000000000;
+	}
+}

@@ -46,6 +46,17 @@ char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod
 	return str_fmt("%s/kubepods%s/pod%s", node->cgroup_root, dir, uid);
 }
 
+static void add_own_annotation(const struct podspec *spec, Cri__PodSandboxConfig *c,
+			       const char *key)
+{
+	const char *value = podspec_any_annotation(spec, key);
+
+	if (value && !podspec_annotation(spec->pod, key))
+		proto_push_pair(&c->n_annotations, &c->annotations,
+				&cri__pod_sandbox_config__annotations_entry__descriptor, key,
+				value);
+}
+
 static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
 {
 	const ProtobufCMessageDescriptor *entry =
@@ -62,6 +73,8 @@ static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
 		proto_push_pair(&c->n_annotations, &c->annotations,
 				&cri__pod_sandbox_config__annotations_entry__descriptor,
 				m->annotations[i]->key, m->annotations[i]->value);
+	add_own_annotation(spec, c, PODSPEC_SEEN);
+	add_own_annotation(spec, c, PODSPEC_SOURCE);
 }
 
 static Cri__Protocol protocol_of(const char *name)

@@ -23,6 +23,7 @@ struct podconfig_node {
 	int64_t memory_capacity_bytes;
 	const char *const *hugepage_sizes; /* "2MB", …, NULL-terminated */
 	bool cgroup_v2;
+	bool apparmor; /* the kernel enforces it */
 	struct dns_node dns;
 };
 
@@ -48,10 +49,11 @@ struct container_input {
 	bool image_has_uid;
 	int64_t image_uid;
 	const char *image_username;
-	const char *const *mount_paths; /* parallel to volumeMounts: where each volume is */
-	const char *hosts_path;         /* the managed hosts file, or NULL */
-	const char *termination_path;   /* host file behind terminationMessagePath, or NULL */
-	const char *target_id;          /* ephemeral: container whose PID namespace is joined */
+	const char *const *mount_paths;  /* parallel to volumeMounts: where each volume is */
+	const char *const *mount_images; /* the same: ref of an image volume, or NULL */
+	const char *hosts_path;          /* the managed hosts file, or NULL */
+	const char *termination_path;    /* host file behind terminationMessagePath, or NULL */
+	const char *target_id;           /* ephemeral: container whose PID namespace is joined */
 };
 
 int podconfig_container(const struct container_input *in, Cri__ContainerConfig **ret_config,

@@ -241,14 +241,23 @@ static char *all_labels(const Meta__ObjectMeta *m)
 	return format_map(pairs, m->n_labels);
 }
 
-static char *all_annotations(const Meta__ObjectMeta *m)
+static char *all_annotations(const struct podspec *spec)
 {
-	AUTO_FREE struct pair *pairs = mem_calloc(m->n_annotations, sizeof(*pairs));
+	static const char *const own[] = { PODSPEC_SEEN, PODSPEC_SOURCE };
+	const Meta__ObjectMeta *m = spec->pod->metadata;
+	size_t n = m->n_annotations;
+	AUTO_FREE struct pair *pairs = mem_calloc(n + ARRAY_SIZE(own), sizeof(*pairs));
 
-	for (size_t i = 0; i < m->n_annotations; i++)
+	for (size_t i = 0; i < n; i++)
 		pairs[i] =
 		    (struct pair){ m->annotations[i]->key, str_or(m->annotations[i]->value, "") };
-	return format_map(pairs, m->n_annotations);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		const char *value = podspec_any_annotation(spec, own[i]);
+
+		if (value && !podspec_annotation(spec->pod, own[i]))
+			pairs[n++] = (struct pair){ own[i], value };
+	}
+	return format_map(pairs, n);
 }
 
 /* The KEY of name['KEY'], or NULL when the path has another form. */
@@ -289,11 +298,11 @@ int podenv_field(const struct podspec *spec, const char *path, const char *const
 	if (label)
 		*ret_value = mem_strdup(str_or(podspec_label(spec->pod, label), ""));
 	else if (annotation)
-		*ret_value = mem_strdup(str_or(podspec_annotation(spec->pod, annotation), ""));
+		*ret_value = mem_strdup(str_or(podspec_any_annotation(spec, annotation), ""));
 	else if (!strcmp(path, "metadata.labels"))
 		*ret_value = all_labels(spec->pod->metadata);
 	else if (!strcmp(path, "metadata.annotations"))
-		*ret_value = all_annotations(spec->pod->metadata);
+		*ret_value = all_annotations(spec);
 	else if (!strcmp(path, "status.podIPs"))
 		*ret_value = join(pod_ips, ",");
 	else if (!strcmp(path, "status.hostIPs"))

@@ -72,18 +72,22 @@ static int make_beneath(int volume_fd, const char *sub_path, mode_t mode, struct
 	int fd = fcntl(volume_fd, F_DUPFD_CLOEXEC, 3), r = 0;
 
 	for (size_t i = 0; parts[i] && r == 0; i++) {
+		bool made;
 		int next;
 
 		if (!strcmp(parts[i], "."))
 			continue;
-		if (mkdirat(fd, parts[i], mode) == 0) {
-			/* the mode of the volume, whatever the umask */
-			if (fchmodat(fd, parts[i], mode, 0) < 0)
-				r = err_os(e, errno, "chmod subPath directory");
-		} else if (errno != EEXIST) {
+		made = mkdirat(fd, parts[i], mode) == 0;
+		if (!made && errno != EEXIST)
 			r = err_os(e, errno, "create subPath directory");
-		}
-		next = r < 0 ? -1 : fs_open_beneath(fd, parts[i], O_PATH, 0, e);
+		/* what we made has another name or is gone when the container was faster */
+		next = r < 0 ? -1
+			     : fs_open_beneath(fd, parts[i],
+					       made ? O_RDONLY | O_DIRECTORY | O_NOFOLLOW : O_PATH,
+					       0, e);
+		/* the mode of the volume, whatever the umask */
+		if (next >= 0 && made && fchmod(next, mode) < 0)
+			r = err_os(e, errno, "chmod subPath directory");
 		if (next < 0)
 			r = -1;
 		close(fd);
@@ -168,7 +172,8 @@ static int valid_sub_path(const char *sub_path, struct err *e)
 
 static int resolve_mount(struct files_mount *m, struct err *e)
 {
-	if (str_empty(m->sub_path)) {
+	/* no volume path: an image volume, whose subPath is the runtime's to resolve */
+	if (str_empty(m->sub_path) || str_empty(m->volume_path)) {
 		m->path = mem_strdup(m->volume_path);
 		return 0;
 	}

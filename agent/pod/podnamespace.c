@@ -14,6 +14,8 @@ Cri__NamespaceOption *podnamespace_options(const Core__PodSpec *spec)
 	o->pid = spec->hostpid                 ? CRI__NAMESPACE_MODE__NODE
 		 : spec->shareprocessnamespace ? CRI__NAMESPACE_MODE__POD
 					       : CRI__NAMESPACE_MODE__CONTAINER;
+	o->userns_options = proto_new(&cri__user_namespace__descriptor);
+	o->userns_options->mode = CRI__NAMESPACE_MODE__NODE;
 	return o;
 }
 

@@ -528,7 +528,8 @@ struct podobserve *podobserve_new(sd_event *loop, struct cri *cri, const struct 
 	o->cri = cri;
 	o->ops = *ops;
 	o->ctx = ctx;
-	sd_event_add_time_relative(loop, &o->relist_timer, CLOCK_MONOTONIC, 0, 0, on_relist, o);
+	sd_event_add_time_relative(loop, &o->relist_timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC,
+				   on_relist, o);
 	return o;
 }
 

@@ -97,8 +97,11 @@ static void removal_work(void *arg)
 {
 	struct removal *r = arg;
 
+	AUTO_FREE char *dir = podconfig_pod_dir(r->env->node, r->uid);
+
 	err_clear(&r->error);
-	cgroups_remove_pod(r->env->node, r->uid, &r->error);
+	if (cgroups_remove_pod(r->env->node, r->uid, &r->error) == 0)
+		fs_remove_all(dir, &r->error);
 }
 
 static void removal_free(void *arg)

@@ -390,19 +390,47 @@ static void plan_ephemerals(struct plan *p, const struct plan_input *in)
 	}
 }
 
-/* Dead instances beyond the newest two of a name carry no status any more; the newest but one is
- * lastState. While any instance of the container is being started nothing is removed. */
+/* The newest dead instance of a name that is not the one shown: lastState is read from it. */
+static bool worth_keeping(const struct plan_input *in, const struct obs_container *c)
+{
+	const struct obs_container *latest = podobs_latest(in->obs, c->name);
+
+	return c == latest ||
+	       (latest->state != OBS_EXITED && c == podobs_previous(in->obs, c->name));
+}
+
+/* One dead instance of each name is kept. While an instance is being started nothing is removed. */
 static void prune(struct plan *p, const struct plan_input *in)
 {
 	for (size_t i = 0; i < in->obs->n_containers; i++) {
 		const struct obs_container *c = in->obs->containers[i];
 		int at = podspec_find(in->spec, c->name);
 
-		if (c->state != OBS_EXITED || at < 0 || in->containers[at].busy != PLAN_IDLE)
-			continue;
-		if (c != podobs_latest(in->obs, c->name) && c != podobs_previous(in->obs, c->name))
+		if (c->state == OBS_EXITED && at >= 0 && in->containers[at].busy == PLAN_IDLE &&
+		    !worth_keeping(in, c))
 			add(p, (struct plan_action){
 				   .kind = PLAN_REMOVE_CONTAINER, .container = at, .id = c->id });
+	}
+}
+
+static bool sandbox_has_containers(const struct podobs *obs, const char *id)
+{
+	for (size_t i = 0; i < obs->n_containers; i++) {
+		if (str_eq(obs->containers[i]->sandbox_id, id))
+			return true;
+	}
+	return false;
+}
+
+/* Sandboxes of earlier attempts go once nothing refers to them. */
+static void prune_sandboxes(struct plan *p, const struct plan_input *in)
+{
+	for (size_t i = 1; i < in->obs->n_sandboxes; i++) {
+		const struct obs_sandbox *s = in->obs->sandboxes[i];
+
+		if (!s->ready && !sandbox_has_containers(in->obs, s->id))
+			add(p, (struct plan_action){
+				   .kind = PLAN_REMOVE_SANDBOX, .container = -1, .id = s->id });
 	}
 }
 
@@ -448,8 +476,11 @@ static void plan_sync(struct plan *p, const struct plan_input *in)
 	if (in->sandbox != PLAN_IDLE || !in->prepared)
 		return;
 	plan_containers(p, in);
-	if (p->outcome == PLAN_GOING_ON)
-		prune(p, in);
+	if (p->outcome != PLAN_GOING_ON)
+		return;
+	prune(p, in);
+	if (!p->n)
+		prune_sandboxes(p, in);
 }
 
 /* --- the end of a pod --- */

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "podset.h"
 #include "resource/cgroups.h"
+#include "resource/resources.h"
 #include "statusq.h"
 #include "step.h"
 
@@ -20,7 +21,7 @@ struct prepare_job {
 	struct step *step; /* NULL: cancelled */
 	struct kube_object *object;
 	const struct podconfig_node *node;
-	int64_t pids_limit;
+	int64_t pids_limit, burstable_milli;
 	char *pod_dir, *log_dir;
 	bool cgroup_failed;
 	struct err error;
@@ -28,7 +29,7 @@ struct prepare_job {
 
 static void prepare_work(void *arg)
 {
-	static const char *const subdirs[] = { "", "/volumes", "/plugins", "/containers" };
+	static const char *const subdirs[] = { "", "/volumes", "/plugins" };
 	struct prepare_job *j = arg;
 
 	err_clear(&j->error);
@@ -92,7 +93,9 @@ static void prepare_done(void *arg)
 
 	if (s) {
 		s->prepare = NULL;
-		if (j->error.code != ERR_NONE && j->cgroup_failed)
+		if (s->pod->phase != POD_SYNC)
+			step_done(s);
+		else if (j->error.code != ERR_NONE && j->cgroup_failed)
 			prepare_failed(s, "FailedCreatePodContainer",
 				       "unable to ensure pod container exists: ", j->error.text);
 		else if (j->error.code != ERR_NONE)
@@ -111,6 +114,24 @@ void prepare_cancel(struct prepare_job *j)
 		j->step = NULL;
 }
 
+/* The burstable level weighs what all its pods ask for. */
+static int64_t burstable_milli(struct podset *set)
+{
+	int64_t sum = 0;
+	struct pod *p;
+
+	for (size_t cursor = 0; podset_next(set, &cursor, &p);) {
+		struct amounts a;
+
+		if (!p->spec || p->phase >= POD_TERMINATED ||
+		    !str_eq(resources_qos(p->spec->pod->spec), "Burstable"))
+			continue;
+		resources_of_pod(p->spec->pod->spec, true, &a);
+		sum += a.cpu_request_milli;
+	}
+	return sum;
+}
+
 void prepare_begin(struct step *s)
 {
 	struct pod *p = s->pod;
@@ -121,6 +142,7 @@ void prepare_begin(struct step *s)
 		.object = kube_object_ref(p->spec->object),
 		.node = p->env->node,
 		.pids_limit = p->env->pod_pids_limit,
+		.burstable_milli = burstable_milli(p->env->set),
 		.pod_dir = podconfig_pod_dir(p->env->node, p->uid),
 		.log_dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid),
 	};
@@ -141,6 +163,7 @@ static void release_end(struct pod_environment *env, const char *uid, const stru
 			const char *what)
 {
 	struct pod *p = podset_get(env->set, uid);
+	int64_t delay = RETRY_BASE_USEC;
 
 	if (e)
 		log_err_warning(e, "%s of pod uid=%s", what, uid);
@@ -148,10 +171,15 @@ static void release_end(struct pod_environment *env, const char *uid, const stru
 		return;
 	p->releasing = false;
 	p->released = !e;
-	if (e)
-		pod_wake_at(p, clock_mono_usec() + USEC_PER_SEC);
-	else
+	if (!e) {
 		pod_wake(p);
+		return;
+	}
+	for (unsigned i = 0; i < p->release_failures && delay < RETRY_MAX_USEC; i++)
+		delay *= 2;
+	p->release_failures++;
+	p->release_not_before_usec = clock_mono_usec() + delay;
+	pod_wake_at(p, p->release_not_before_usec);
 }
 
 static void release_free(void *arg)

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -96,25 +97,27 @@ bool podset_sources_ready(const struct podset *s)
 	return s->sources_ready;
 }
 
-/* Nothing refers to the logs of a pod that left both the API and the runtime. */
-static void remove_logs_work(void *arg)
+/* Nothing refers to logs and directory of a pod that left both the API and the runtime. */
+static void remove_tree_work(void *arg)
 {
 	struct err e;
 
 	if (fs_remove_all(arg, &e) < 0)
-		log_err_warning(&e, "pod logs");
+		log_err_warning(&e, "remains of a pod");
 }
 
-static void remove_logs(struct pod *p)
+static void remove_remains(struct pod *p)
 {
-	char *dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid);
+	const struct podconfig_node *node = p->env->node;
 
-	job_submit(p->env->jobs, remove_logs_work, free, free, dir);
+	job_submit(p->env->jobs, remove_tree_work, free, free,
+		   podconfig_log_dir(node, p->spec->ns, p->spec->name, p->uid));
+	job_submit(p->env->jobs, remove_tree_work, free, free, podconfig_pod_dir(node, p->uid));
 }
 
 void podset_drop(struct podset *s, struct pod *p)
 {
-	remove_logs(p);
+	remove_remains(p);
 	map_remove(&s->pods, p->uid);
 	pod_free(p);
 }
@@ -178,13 +181,26 @@ void podset_wake_all(struct podset *s)
 
 /* --- sources --- */
 
+/* Local time with nanoseconds and zone, as Go prints it. */
+static void seen_text(char *out, size_t size)
+{
+	int64_t now = clock_wall_usec();
+	time_t sec = (time_t)(now / USEC_PER_SEC);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&sec, &tm);
+	n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, size - n, ".%06d000Z", (int)(now % USEC_PER_SEC));
+}
+
 static struct pod *add_pod(struct podset *s, const char *uid)
 {
 	struct pod *p = NEW(struct pod);
 
 	p->env = s->env;
 	p->uid = mem_strdup(uid);
-	p->first_seen_usec = clock_mono_usec();
+	seen_text(p->seen, sizeof(p->seen));
 	map_put(&s->pods, uid, p);
 	return p;
 }
@@ -206,6 +222,7 @@ static void set_spec(struct pod *p, struct podspec *spec)
 	}
 	containers_free(p->containers, p->n_containers);
 	podspec_free(p->spec);
+	snprintf(spec->seen, sizeof(spec->seen), "%s", p->seen);
 	p->spec = spec;
 	p->containers = now;
 	p->n_containers = spec->n_containers;
@@ -333,13 +350,13 @@ void pod_enter(struct pod *p, enum pod_phase phase)
 	pod_wake(p);
 }
 
-void pod_fail(struct pod *p, const char *reason, const char *message)
+void pod_fail(struct pod *p, const char *event_type, const char *reason, const char *message)
 {
 	if (p->failed_reason)
 		return;
 	p->failed_reason = mem_strdup(reason);
 	p->failed_message = mem_strdup(message);
-	pod_event(p, "Warning", reason, "%s", message);
+	pod_event(p, event_type, reason, "%s", message);
 	pod_enter(p, POD_TERMINATING);
 }
 
@@ -349,8 +366,6 @@ void pod_event(struct pod *p, const char *type, const char *reason, const char *
 	AUTO_PROTO Core__ObjectReference *ref = NULL;
 	va_list ap;
 
-	if (p->gone)
-		return;
 	va_start(ap, fmt);
 	str_vprintf(&text, fmt, ap);
 	va_end(ap);
@@ -366,8 +381,6 @@ void pod_container_event(struct pod *p, int container, const char *type, const c
 	AUTO_FREE char *path = NULL;
 	va_list ap;
 
-	if (p->gone)
-		return;
 	va_start(ap, fmt);
 	str_vprintf(&text, fmt, ap);
 	va_end(ap);

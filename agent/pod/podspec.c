@@ -89,6 +89,14 @@ struct podspec *podspec_new(struct kube_object *object)
 	return s;
 }
 
+struct podspec *podspec_copy(const struct podspec *spec)
+{
+	struct podspec *s = podspec_new(spec->object);
+
+	memcpy(s->seen, spec->seen, sizeof(s->seen));
+	return s;
+}
+
 void podspec_free(struct podspec *s)
 {
 	if (!s)
@@ -169,6 +177,17 @@ int64_t podspec_grace_sec(const struct podspec *s)
 	return s->pod->spec->has_terminationgraceperiodseconds
 		   ? s->pod->spec->terminationgraceperiodseconds
 		   : 30;
+}
+
+const char *podspec_any_annotation(const struct podspec *s, const char *key)
+{
+	const char *own = podspec_annotation(s->pod, key);
+
+	if (own || !s->seen[0])
+		return own;
+	if (str_eq(key, PODSPEC_SOURCE))
+		return "api";
+	return str_eq(key, PODSPEC_SEEN) ? s->seen : NULL;
 }
 
 const char *podspec_annotation(const Core__Pod *pod, const char *key)

@@ -34,9 +34,11 @@ struct podspec {
 	const char *uid, *ns, *name;
 	struct container_spec *containers; /* init (with sidecars), main, ephemeral */
 	size_t n_containers, n_init, n_main;
+	char seen[48]; /* RFC 3339 time at which this agent first saw the pod, or "" */
 };
 
 struct podspec *podspec_new(struct kube_object *object);
+struct podspec *podspec_copy(const struct podspec *spec);
 void podspec_free(struct podspec *spec);
 
 /* Index into containers, or -1. */
@@ -51,6 +53,11 @@ bool podspec_should_restart(const struct podspec *spec, const struct container_s
 			    int exit_code);
 /* Seconds a container gets between TERM and KILL: deletionGracePeriodSeconds, else the spec's. */
 int64_t podspec_grace_sec(const struct podspec *spec);
+/* Annotations that every pod gets from the node agent that took it in. */
+#define PODSPEC_SOURCE "kubernetes.io/config.source"
+#define PODSPEC_SEEN "kubernetes.io/config.seen"
+/* The pod's annotation, or one of those two; NULL when there is none. */
+const char *podspec_any_annotation(const struct podspec *spec, const char *key);
 /* A label or annotation of the pod, or NULL. */
 const char *podspec_annotation(const Core__Pod *pod, const char *key);
 const char *podspec_label(const Core__Pod *pod, const char *key);

@@ -21,6 +21,7 @@ enum {
 	OBJECTS_TIMEOUT_USEC = 30 * USEC_PER_SEC,
 	RETRY_BASE_USEC = 1 * USEC_PER_SEC,
 	RETRY_MAX_USEC = 30 * USEC_PER_SEC,
+	MIN_GRACE_SEC = 2,
 };
 
 struct start {
@@ -31,6 +32,8 @@ struct start {
 	int64_t image_uid;
 	struct env_list env;
 	struct files *files;
+	char **mount_images; /* parallel to volumeMounts: refs of image volumes */
+	size_t n_mount_images;
 	char *container_id;
 	char *hook_error;
 	int64_t grace_sec;
@@ -43,6 +46,9 @@ void start_free(struct start *st)
 	proto_free(st->sandbox_config);
 	env_list_fini(&st->env);
 	files_free(st->files);
+	for (size_t i = 0; i < st->n_mount_images; i++)
+		free(st->mount_images[i]);
+	free(st->mount_images);
 	free(st->sandbox_id);
 	free(st->image_ref);
 	free(st->image_username);
@@ -129,7 +135,9 @@ static void on_poststart(void *ctx, const struct err *e)
 	}
 	s->start->hook_error = mem_strdup(e->text);
 	proto_set_str(&req->container_id, s->start->container_id);
-	req->timeout = podspec_grace_sec(s->pod->spec);
+	req->timeout = podspec_grace_sec(s->pod->spec) > MIN_GRACE_SEC
+			   ? podspec_grace_sec(s->pod->spec)
+			   : MIN_GRACE_SEC;
 	s->rpc = cri_call(s->pod->env->cri, CRI_STOP_CONTAINER, req, 0, on_killed_after_hook, s);
 }
 
@@ -243,6 +251,7 @@ static void create(struct step *s)
 		.image_uid = st->image_uid,
 		.image_username = st->image_username,
 		.mount_paths = paths,
+		.mount_images = (const char *const *)st->mount_images,
 		.hosts_path = st->files->hosts_path,
 		.termination_path = st->files->termination_path,
 		.target_id = obs ? target_id(s, obs) : NULL,
@@ -271,7 +280,7 @@ static void on_files(void *ctx, struct files *files)
 
 	s->files = NULL;
 	s->start->files = files;
-	if (!step_container(s))
+	if (!step_container(s) || s->pod->phase != POD_SYNC)
 		step_done(s);
 	else if (files->error.code != ERR_NONE)
 		fail_with_event(s, "CreateContainerConfigError", files->error.text);
@@ -437,11 +446,71 @@ static void image_failed(struct step *s, const struct image_result *r)
 	step_done(s);
 }
 
+/* --- image volumes: one after another, as most containers mount none --- */
+
+static const Core__ImageVolumeSource *image_volume(struct step *s, const char *volume)
+{
+	const Core__PodSpec *spec = s->pod->spec->pod->spec;
+
+	for (size_t i = 0; i < spec->n_volumes; i++) {
+		const Core__VolumeSource *source = spec->volumes[i]->volumesource;
+
+		if (str_eq(spec->volumes[i]->name, volume))
+			return source ? source->image : NULL;
+	}
+	return NULL;
+}
+
+static void ensure(struct step *s, const char *image, const char *policy,
+		   void (*done)(void *ctx, const struct image_result *r));
+static void next_mount_image(struct step *s);
+
+static void on_mount_image(void *ctx, const struct image_result *r)
+{
+	struct step *s = ctx;
+
+	s->image = NULL;
+	if (!step_container(s)) {
+		step_done(s);
+		return;
+	}
+	if (!r->ref) {
+		image_failed(s, r);
+		return;
+	}
+	s->start->mount_images[s->start->n_mount_images++] = mem_strdup(r->ref);
+	next_mount_image(s);
+}
+
+static void next_mount_image(struct step *s)
+{
+	struct start *st = s->start;
+	const Core__Container *c = s->pod->spec->containers[s->container].spec;
+	struct err e;
+
+	if (!st->mount_images)
+		st->mount_images = mem_calloc(c->n_volumemounts + 1, sizeof(*st->mount_images));
+	while (st->n_mount_images < c->n_volumemounts) {
+		const Core__ImageVolumeSource *v =
+		    image_volume(s, c->volumemounts[st->n_mount_images]->name);
+
+		if (v) {
+			ensure(s, str_or(v->reference, ""), str_or(v->pullpolicy, "IfNotPresent"),
+			       on_mount_image);
+			return;
+		}
+		st->mount_images[st->n_mount_images++] = NULL;
+	}
+	if (make_env(s, &e) < 0)
+		fail_with_event(s, "CreateContainerConfigError", e.text);
+	else
+		make_files(s);
+}
+
 static void on_image(void *ctx, const struct image_result *r)
 {
 	struct step *s = ctx;
 	struct start *st = s->start;
-	struct err e;
 
 	s->image = NULL;
 	if (!step_container(s)) {
@@ -456,15 +525,7 @@ static void on_image(void *ctx, const struct image_result *r)
 	st->image_has_uid = r->has_uid;
 	st->image_uid = r->uid;
 	st->image_username = mem_strdup(r->username);
-	if (make_env(s, &e) < 0)
-		fail_with_event(s, "CreateContainerConfigError", e.text);
-	else
-		make_files(s);
-}
-
-static const char *pull_policy(const Core__Container *c)
-{
-	return str_or(c->imagepullpolicy, "IfNotPresent");
+	next_mount_image(s);
 }
 
 static void add_pull_secret(struct step *s, struct keyring *k, const char *name)
@@ -492,21 +553,21 @@ static void add_pull_secret(struct step *s, struct keyring *k, const char *name)
 	}
 }
 
-static void ensure_image(struct step *s)
+static void ensure(struct step *s, const char *image, const char *policy,
+		   void (*done)(void *ctx, const struct image_result *r))
 {
 	struct pod *p = s->pod;
-	const Core__Container *c = p->spec->containers[s->container].spec;
 	const Core__PodSpec *spec = p->spec->pod->spec;
 	CLEANUP(keyring_fini) struct keyring keys = { 0 };
 	Cri__AuthConfig **auths = NULL;
 	size_t n_auths = 0;
 	struct image_request req = {
 		.owner_uid = p->uid,
-		.image = str_or(c->image, ""),
-		.policy = pull_policy(c),
+		.image = image,
+		.policy = policy,
 		.sandbox = s->start->sandbox_config,
 		.event = image_event,
-		.done = on_image,
+		.done = done,
 		.ctx = s,
 	};
 
@@ -533,6 +594,16 @@ static void hold(void *ctx, enum env_source source, const char *name)
 			      s->pod->spec->ns, name);
 }
 
+static const char *image_of(struct step *s)
+{
+	return s->pod->spec->containers[s->container].spec->image;
+}
+
+static const char *pull_policy(struct step *s)
+{
+	return str_or(s->pod->spec->containers[s->container].spec->imagepullpolicy, "IfNotPresent");
+}
+
 static void on_objects(void *ctx, const struct err *e)
 {
 	struct step *s = ctx;
@@ -543,7 +614,7 @@ static void on_objects(void *ctx, const struct err *e)
 	else if (e)
 		fail_with_event(s, "CreateContainerConfigError", e->text);
 	else
-		ensure_image(s);
+		ensure(s, str_or(image_of(s), ""), pull_policy(s), on_image);
 }
 
 /* Restarts that a runtime without records has forgotten are still visible in the log files. */

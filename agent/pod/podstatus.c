@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "containerstatus.h"
 #include "podcondition.h"
+#include "resource/resources.h"
 
 bool podstatus_phase_terminal(const char *phase)
 {
@@ -131,9 +132,6 @@ static void set_phase(const struct status_input *in, Core__PodStatus *s)
 		phase = old;
 	if (api && podstatus_phase_terminal(api->phase))
 		phase = api->phase;
-	/* a pod that is over but whose containers were never seen to end has failed */
-	if (in->phase >= POD_TERMINATED && !podstatus_phase_terminal(phase))
-		phase = "Failed";
 	if (podstatus_phase_terminal(phase) && !podstatus_phase_terminal(old) && may_run(in))
 		phase = old;
 	proto_set_str(&s->phase, phase);
@@ -204,24 +202,63 @@ static void set_start_time(const struct status_input *in, Core__PodStatus *s)
 	s->starttime->seconds = in->now_ns / 1000000000;
 }
 
-/* A pod that ended: every container that ran and was not seen to end gets an unknown end. */
-static void end_containers(Core__ContainerStatus **items, size_t n)
+static void end_unseen(Core__ContainerStatus *c)
 {
-	for (size_t i = 0; i < n; i++) {
-		Core__ContainerStateTerminated *t;
+	Core__ContainerStateTerminated *t;
 
-		if (!items[i]->state->running)
-			continue;
-		t = proto_new(&core__container_state_terminated__descriptor);
-		t->has_exitcode = true;
-		t->exitcode = 137;
-		proto_set_str(&t->reason, "ContainerStatusUnknown");
-		proto_set_str(&t->message, "The container could not be located when the pod was "
-					   "terminated");
-		proto_free(items[i]->state->running);
-		items[i]->state->running = NULL;
-		items[i]->state->terminated = t;
+	if (c->state->terminated)
+		return;
+	t = proto_new(&core__container_state_terminated__descriptor);
+	t->has_exitcode = true;
+	t->exitcode = 137;
+	proto_set_str(&t->reason, "ContainerStatusUnknown");
+	proto_set_str(&t->message,
+		      "The container could not be located when the pod was terminated");
+	proto_free(c->state);
+	c->state = proto_new(&core__container_state__descriptor);
+	c->state->terminated = t;
+}
+
+static bool ever_started(const Core__ContainerStatus *c)
+{
+	return !c->state->waiting || (c->laststate && c->laststate->terminated);
+}
+
+/* Whether main containers may have run: upstream's hasPodInitialized. */
+static bool may_have_run(const struct status_input *in, const Core__PodStatus *s)
+{
+	const Core__ContainerStatus *last;
+
+	for (size_t i = 0; i < s->n_containerstatuses; i++) {
+		if (ever_started(s->containerstatuses[i]))
+			return true;
 	}
+	if (!in->spec->n_init)
+		return true;
+	last = s->initcontainerstatuses[s->n_initcontainerstatuses - 1];
+	return last->state->terminated && last->state->terminated->exitcode == 0;
+}
+
+/* The pod is over: a container that was not seen to end has ended in a way nobody knows, and what
+ * did not succeed has failed. Conditions stay as they were, but nothing is ready any more. */
+static void close_status(const struct status_input *in, Core__PodStatus *s)
+{
+	size_t seen = 0;
+
+	for (size_t i = 0; i < s->n_initcontainerstatuses; i++) {
+		if (ever_started(s->initcontainerstatuses[i]))
+			seen = i + 1;
+	}
+	if (may_have_run(in, s)) {
+		for (size_t i = 0; i < s->n_containerstatuses; i++)
+			end_unseen(s->containerstatuses[i]);
+	}
+	for (size_t i = 0; i < seen; i++)
+		end_unseen(s->initcontainerstatuses[i]);
+	if (podstatus_phase_terminal(s->phase))
+		return;
+	proto_set_str(&s->phase, "Failed");
+	podcondition_not_ready(in, s, "PodFailed");
 }
 
 static void set_containers(const struct status_input *in, Core__PodStatus *s)
@@ -237,30 +274,81 @@ static void set_containers(const struct status_input *in, Core__PodStatus *s)
 	containerstatus_list(in, n_init + n_main, in->spec->n_containers - n_init - n_main,
 			     old->ephemeralcontainerstatuses, old->n_ephemeralcontainerstatuses,
 			     &s->n_ephemeralcontainerstatuses, &s->ephemeralcontainerstatuses);
-	if (in->phase >= POD_TERMINATED) {
-		end_containers(s->initcontainerstatuses, s->n_initcontainerstatuses);
-		end_containers(s->containerstatuses, s->n_containerstatuses);
-		end_containers(s->ephemeralcontainerstatuses, s->n_ephemeralcontainerstatuses);
-	}
 }
 
-Core__PodStatus *podstatus_make(const struct status_input *in)
+/* A pod that was refused has no state of its own. */
+static void set_rejection(const struct status_input *in, Core__PodStatus *s)
+{
+	proto_set_str(&s->phase, "Failed");
+	proto_set_str(&s->reason, in->failed_reason);
+	free(s->message);
+	s->message = str_fmt("Pod was rejected: %s", in->failed_message);
+}
+
+/* What all containers ask for together, and while the pod's cgroup is there what it grants. */
+static void set_resources(const struct status_input *in, Core__PodStatus *s)
+{
+	const Core__PodSpec *spec = in->spec->pod->spec;
+	struct amounts a;
+
+	resources_sum_requests(spec, &core__pod_status__allocated_resources_entry__descriptor,
+			       &s->n_allocatedresources, (void ***)&s->allocatedresources);
+	s->resources = proto_new(&core__resource_requirements__descriptor);
+	if (!podobs_sandbox(in->obs) || in->phase >= POD_TERMINATED)
+		return;
+	resources_sum_requests(spec, &core__resource_requirements__requests_entry__descriptor,
+			       &s->resources->n_requests, (void ***)&s->resources->requests);
+	resources_of_pod(spec, true, &a);
+	if (a.has_cpu_limit && a.has_memory_limit)
+		resources_sum_limits(spec, &core__resource_requirements__limits_entry__descriptor,
+				     &s->resources->n_limits, (void ***)&s->resources->limits);
+}
+
+static Core__PodStatus *make_open(const struct status_input *in)
 {
 	Core__PodStatus *s = proto_new(&core__pod_status__descriptor);
 	const Meta__ObjectMeta *meta = in->spec->pod->metadata;
 
-	set_ips(in, s);
 	set_start_time(in, s);
-	set_containers(in, s);
-	set_phase(in, s);
 	proto_set_str(&s->qosclass, str_or(in->old->qosclass, in->qos_class));
 	proto_set_str(&s->nominatednodename, in->old->nominatednodename);
 	if (meta->has_generation) {
 		s->has_observedgeneration = true;
 		s->observedgeneration = meta->generation;
 	}
+	if (in->rejected) {
+		set_rejection(in, s);
+		return s;
+	}
+	set_ips(in, s);
+	set_containers(in, s);
+	set_resources(in, s);
+	set_phase(in, s);
 	podcondition_add_all(in, s);
+	if (in->phase >= POD_TERMINATED)
+		close_status(in, s);
 	return s;
+}
+
+/* Nothing more happens to a pod that has ended and said so. */
+static bool is_closed(const struct status_input *in)
+{
+	if (in->phase < POD_TERMINATED || !podstatus_phase_terminal(in->old->phase))
+		return false;
+	for (size_t i = 0; i < in->old->n_containerstatuses; i++) {
+		const Core__ContainerState *state = in->old->containerstatuses[i]->state;
+
+		if (state && state->running)
+			return false;
+	}
+	return true;
+}
+
+Core__PodStatus *podstatus_make(const struct status_input *in)
+{
+	if (is_closed(in))
+		return proto_dup(in->old);
+	return make_open(in);
 }
 
 bool podstatus_equal(const Core__PodStatus *a, const Core__PodStatus *b)

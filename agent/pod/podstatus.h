@@ -28,6 +28,7 @@ struct status_input {
 	const char *const *host_ips;                /* NULL-terminated; primary first */
 	const char *failed_reason, *failed_message; /* rejected, evicted or past its deadline: the
 						       pod fails with these */
+	bool rejected;                              /* at admission */
 	int64_t now_ns;                             /* wall clock */
 	int64_t agent_start_ns; /* wall clock: containers older than this keep their readiness */
 };

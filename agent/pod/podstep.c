@@ -122,8 +122,9 @@ void podstep_cancel_starting(struct pod *p)
 {
 	for (struct step *s = p->steps, *next; s; s = next) {
 		next = s->next;
-		/* a container that is being made is waited for: its record must be known */
-		if (cancels_with_life(s) && !s->in_runtime)
+		/* a container that is being made is waited for: its record must be known. So is a
+		 * job on the pod's directory: it would undo the removal, or mount into it */
+		if (cancels_with_life(s) && !s->in_runtime && !s->files && !s->prepare)
 			step_done(s);
 	}
 }

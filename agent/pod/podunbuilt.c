@@ -12,11 +12,6 @@ static void add(char ***fields, char *path)
 
 /* --- the pod --- */
 
-static bool asks_host_users(const Core__PodSpec *s)
-{
-	return s->has_hostusers && !s->hostusers;
-}
-
 static bool asks_claims(const Core__PodSpec *s)
 {
 	return s->n_resourceclaims > 0;
@@ -27,21 +22,12 @@ static bool asks_selinux_policy(const Core__PodSpec *s)
 	return s->securitycontext && s->securitycontext->selinuxchangepolicy;
 }
 
-static bool asks_apparmor(const Core__PodSpec *s)
-{
-	const Core__PodSecurityContext *sc = s->securitycontext;
-
-	return sc && sc->apparmorprofile && !str_eq(sc->apparmorprofile->type, "Unconfined");
-}
-
 static const struct {
 	const char *path;
 	bool (*asked)(const Core__PodSpec *s);
 } pod_fields[] = {
-	{ "spec.hostUsers=false", asks_host_users },
 	{ "spec.resourceClaims", asks_claims },
 	{ "spec.securityContext.seLinuxChangePolicy", asks_selinux_policy },
-	{ "spec.securityContext.appArmorProfile", asks_apparmor },
 };
 
 /* --- containers --- */
@@ -54,13 +40,6 @@ static bool asks_devices(const Core__Container *c)
 static bool asks_stop_signal(const Core__Container *c)
 {
 	return c->lifecycle && !str_empty(c->lifecycle->stopsignal);
-}
-
-static bool asks_container_apparmor(const Core__Container *c)
-{
-	const Core__SecurityContext *sc = c->securitycontext;
-
-	return sc && sc->apparmorprofile && !str_eq(sc->apparmorprofile->type, "Unconfined");
 }
 
 static bool asks_container_claims(const Core__Container *c)
@@ -112,7 +91,6 @@ static const struct {
 } container_fields[] = {
 	{ "volumeDevices", asks_devices },
 	{ "lifecycle.stopSignal", asks_stop_signal },
-	{ "securityContext.appArmorProfile", asks_container_apparmor },
 	{ "resources.claims", asks_container_claims },
 	{ "resources.limits[hugepages]", asks_hugepages },
 	{ "restartPolicyRules[action=RestartAllContainers]", asks_restart_all },

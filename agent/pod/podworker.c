@@ -18,6 +18,9 @@
 #include "probe/probes.h"
 #include "resource/resources.h"
 #include "statusq.h"
+#include "step.h"
+
+enum { STARTING_USEC = 1 * USEC_PER_SEC };
 
 static const struct podobs *observation(struct pod *p, struct podobs **scratch)
 {
@@ -61,7 +64,7 @@ static void check_end(struct pod *p)
 	    (api && podstatus_phase_terminal(api->phase)))
 		pod_enter(p, POD_TERMINATING);
 	else if (past_deadline(p, &left_usec))
-		pod_fail(p, "DeadlineExceeded",
+		pod_fail(p, "Normal", "DeadlineExceeded",
 			 "Pod was active on the node longer than the specified deadline");
 	else if (left_usec > 0)
 		pod_wake_at(p, clock_mono_usec() + left_usec);
@@ -87,10 +90,12 @@ static void check_admission(struct pod *p, const struct podobs *obs)
 	p->admitted = true;
 	if (obs->n_sandboxes || obs->n_containers)
 		return;
-	if (!admit_pod(p, &v))
-		pod_fail(p, v.reason, v.message);
-	else
+	if (admit_pod(p, &v)) {
 		warn_unbuilt(p);
+		return;
+	}
+	p->rejected = true;
+	pod_fail(p, "Warning", v.reason, v.message);
 }
 
 /* --- back-off of crashed containers --- */
@@ -209,6 +214,21 @@ static void run_plan(struct pod *p, const struct plan *plan)
 
 /* --- the report --- */
 
+/* Containers that are being started one after another are told of together, unless a start takes
+ * long. */
+static bool starting(struct pod *p)
+{
+	int64_t now = clock_mono_usec();
+
+	for (const struct step *s = p->steps; s; s = s->next) {
+		if (s->kind != PLAN_START_CONTAINER || now - s->began_usec > STARTING_USEC)
+			continue;
+		pod_wake_at(p, s->began_usec + STARTING_USEC + 1);
+		return true;
+	}
+	return false;
+}
+
 static void report(struct pod *p, const struct podobs *obs)
 {
 	AUTO_FREE struct status_container *facts = mem_calloc(p->n_containers, sizeof(*facts));
@@ -225,12 +245,17 @@ static void report(struct pod *p, const struct podobs *obs)
 		.host_ips = (const char *const *)p->env->host_ips,
 		.failed_reason = p->failed_reason,
 		.failed_message = p->failed_message,
+		.rejected = p->rejected,
 		.now_ns = clock_wall_usec() * 1000,
 		.agent_start_ns = p->env->start_wall_ns,
 	};
 
-	if (p->gone)
+	/* while a pod goes down its status says so once; the next word is how it ended */
+	if (p->gone || (p->phase == POD_TERMINATING && p->end_reported && p->status))
 		return;
+	if (p->phase == POD_SYNC && p->status && starting(p))
+		return;
+	p->end_reported = p->phase == POD_TERMINATING;
 	if (!in.old)
 		in.old = empty;
 	for (size_t i = 0; i < p->n_containers; i++) {
@@ -267,7 +292,7 @@ static void advance(struct pod *p, const struct plan *plan)
 	if (p->phase == POD_TERMINATED) {
 		if (p->released)
 			pod_enter(p, POD_FINISHED);
-		else if (!p->releasing)
+		else if (!p->releasing && clock_mono_usec() >= p->release_not_before_usec)
 			podstep_release(p);
 	}
 }

@@ -92,7 +92,8 @@ static void retry_later(struct entry *en)
 		en->delay_usec = RETRY_MAX_USEC;
 	if (!en->retry)
 		sd_event_add_time_relative(en->q->loop, &en->retry, CLOCK_MONOTONIC,
-					   (uint64_t)en->delay_usec, 0, on_retry, en);
+					   (uint64_t)en->delay_usec, TIMER_ACCURACY_USEC, on_retry,
+					   en);
 }
 
 /* Versions are opaque to clients but for their order within one resource. */
@@ -101,21 +102,20 @@ static uint64_t version_of(const Meta__ObjectMeta *m)
 	return strtoull(str_or(m->resourceversion, "0"), NULL, 10);
 }
 
-/* The API object is gone or another: nothing is left to report on. */
-static bool is_over(const struct err *e)
-{
-	return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT;
-}
-
+/* A conflict is tried again: the object may be another one by now (then we hear of its deletion),
+ * or the API server gave up against other writers. */
 static void failed(struct entry *en, const struct err *e, const char *what)
 {
-	if (is_over(e)) {
+	bool gone = e->code == ERR_NOT_FOUND;
+
+	if (gone || e->code == ERR_CONFLICT)
 		log_v(2, "%s of pod %s/%s uid=%s: %s", what, en->ns, en->name, en->uid, e->text);
+	else
+		log_err_warning(e, "%s of pod %s/%s", what, en->ns, en->name);
+	if (gone)
 		en->deleted = true;
-		return;
-	}
-	log_err_warning(e, "%s of pod %s/%s", what, en->ns, en->name);
-	retry_later(en);
+	else
+		retry_later(en);
 }
 
 static void on_deleted(void *ctx, struct kube_object *reply, const struct err *e)

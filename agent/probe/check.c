@@ -109,7 +109,8 @@ struct checks *checks_new(sd_event *loop, struct cri *cri)
 	c->loop = loop;
 	c->cri = cri;
 	c->multi = curl_multi_init();
-	sd_event_add_time_relative(loop, &c->timer, CLOCK_MONOTONIC, 0, 0, on_timer, c);
+	sd_event_add_time_relative(loop, &c->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC,
+				   on_timer, c);
 	sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);

@@ -91,7 +91,7 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata)
 static void wait_for(struct hooks *h, struct hook_call *c, int64_t usec, sd_event_time_handler_t fn)
 {
 	sd_event_add_time_relative(h->loop, &c->timer, CLOCK_MONOTONIC,
-				   (uint64_t)(usec > 0 ? usec : 0), 0, fn, c);
+				   (uint64_t)(usec > 0 ? usec : 0), TIMER_ACCURACY_USEC, fn, c);
 }
 
 struct hook_call *hooks_run(struct hooks *h, const struct podspec *spec,

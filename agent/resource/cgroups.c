@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -264,6 +265,33 @@ static int remove_tree(const char *path)
 	return r;
 }
 
+/* What the runtime lost track of (an init process whose start was called off) would hold the
+ * cgroup, and with it the pod, for ever. */
+static void kill_tree(const char *path)
+{
+	AUTO_FREE char *procs = str_fmt("%s/cgroup.procs", path);
+	FILE *f = fopen(procs, "re");
+	DIR *list = opendir(path);
+	struct dirent *d;
+	int pid;
+
+	/* 0 is a process of another PID namespace; to kill() it is our own group */
+	while (f && fscanf(f, "%d", &pid) == 1) {
+		if (pid > 1 && pid != getpid())
+			kill(pid, SIGKILL);
+	}
+	if (f)
+		fclose(f);
+	while (list && (d = readdir(list))) {
+		AUTO_FREE char *child = str_fmt("%s/%s", path, d->d_name);
+
+		if (d->d_name[0] != '.' && d->d_type == DT_DIR)
+			kill_tree(child);
+	}
+	if (list)
+		closedir(list);
+}
+
 static int remove_from(const char *prefix, const struct podconfig_node *node, const char *uid,
 		       struct err *e)
 {
@@ -272,6 +300,10 @@ static int remove_from(const char *prefix, const struct podconfig_node *node, co
 		    str_fmt("%s%s/kubepods%s/pod%s", prefix, node->cgroup_root, levels[i], uid);
 		int r = remove_tree(path);
 
+		if (r == -EBUSY) {
+			kill_tree(path);
+			r = remove_tree(path);
+		}
 		if (r < 0)
 			return err_os(e, -r, "remove cgroup %s", path);
 	}
@@ -294,5 +326,6 @@ int cgroups_remove_pod(const struct podconfig_node *node, const char *uid, struc
 		r = remove_from(prefix, node, uid, e);
 	}
 	strv_free(names);
-	return r;
+	/* on a hybrid host the runtime made one there, too */
+	return r < 0 ? r : remove_from(CGROUP_MOUNT "/unified", node, uid, e);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/proto.h"
 #include "base/str.h"
 #include "kube/quantity.h"
 
@@ -178,6 +179,80 @@ void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amou
 	if (with_overhead)
 		add_overhead(spec, &sum);
 	*ret_amounts = sum;
+}
+
+/* --- sums by name --- */
+
+struct quantity_entry {
+	ProtobufCMessage base;
+	char *key;
+	Resource__Quantity *value;
+};
+
+/* Sets the entry of that name to what combine makes of the old and the new amount. */
+static void merge_amount(const ProtobufCMessageDescriptor *type, size_t *n, void ***entries,
+			 const char *key, const Resource__Quantity *value, bool add)
+{
+	struct quantity q = quantity_read(value), have = { 0 };
+	struct quantity_entry *e = NULL;
+
+	for (size_t i = 0; i < *n && !e; i++) {
+		if (str_eq(((struct quantity_entry *)(*entries)[i])->key, key))
+			e = (*entries)[i];
+	}
+	if (!e) {
+		e = proto_new(type);
+		e->key = mem_strdup(key);
+		proto_push_ptr(n, entries, e);
+	} else {
+		have = quantity_read(e->value);
+	}
+	if (add)
+		quantity_add(&have, &q);
+	else if (!e->value || quantity_cmp(&q, &have) > 0)
+		have = q;
+	proto_free(e->value);
+	e->value = quantity_message(&have);
+}
+
+static void merge_list(const ProtobufCMessageDescriptor *type, size_t *n, void ***entries,
+		       size_t n_from, void *const *from, bool add)
+{
+	for (size_t i = 0; i < n_from; i++) {
+		const struct quantity_entry *e = from[i];
+
+		merge_amount(type, n, entries, e->key, e->value, add);
+	}
+}
+
+static void sum(const Core__PodSpec *spec, bool limits, const ProtobufCMessageDescriptor *type,
+		size_t *n, void ***entries)
+{
+	for (size_t i = 0; i < spec->n_containers + spec->n_initcontainers; i++) {
+		bool init = i >= spec->n_containers;
+		const Core__Container *c =
+		    init ? spec->initcontainers[i - spec->n_containers] : spec->containers[i];
+		const Core__ResourceRequirements *r = c->resources;
+
+		if (r)
+			merge_list(type, n, entries, limits ? r->n_limits : r->n_requests,
+				   limits ? (void *const *)r->limits : (void *const *)r->requests,
+				   !init || is_sidecar(c));
+	}
+	if (!limits || *n)
+		merge_list(type, n, entries, spec->n_overhead, (void *const *)spec->overhead, true);
+}
+
+void resources_sum_requests(const Core__PodSpec *spec, const ProtobufCMessageDescriptor *entry,
+			    size_t *ret_n, void ***ret_entries)
+{
+	sum(spec, false, entry, ret_n, ret_entries);
+}
+
+void resources_sum_limits(const Core__PodSpec *spec, const ProtobufCMessageDescriptor *entry,
+			  size_t *ret_n, void ***ret_entries)
+{
+	sum(spec, true, entry, ret_n, ret_entries);
 }
 
 struct qos_tally {

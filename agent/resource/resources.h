@@ -30,6 +30,13 @@ void resources_of_container(const Core__Container *c, struct amounts *ret_amount
 /* Limits of the pod count only when every container has one; then they bound the pod's cgroup. */
 void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amounts *ret_amounts);
 
+/* One amount per resource that some container names, summed as the scheduler sums requests. Appends
+ * entries of a map<string, Quantity> field, whose type the caller names. */
+void resources_sum_requests(const Core__PodSpec *spec, const ProtobufCMessageDescriptor *entry,
+			    size_t *ret_n, void ***ret_entries);
+void resources_sum_limits(const Core__PodSpec *spec, const ProtobufCMessageDescriptor *entry,
+			  size_t *ret_n, void ***ret_entries);
+
 /* "Guaranteed", "Burstable" or "BestEffort". */
 const char *resources_qos(const Core__PodSpec *spec);
 

@@ -676,6 +676,11 @@ const struct http_head *conn_head(const struct conn *c)
 	return &c->head;
 }
 
+bool conn_shaking_hands(const struct conn *c)
+{
+	return c->state == CONN_HANDSHAKE;
+}
+
 SSL *conn_ssl(const struct conn *c)
 {
 	return c->setup.ssl;

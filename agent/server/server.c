@@ -381,9 +381,20 @@ static void on_closed(void *ctx, struct conn *c)
 
 	for (size_t i = 0; i < s->conns.n; i++)
 		if (s->conns.v[i] == c) {
-			s->conns.v[i] = s->conns.v[--s->conns.n];
+			vec_remove(&s->conns, i);
 			return;
 		}
+}
+
+/* Connections that prove nothing must not keep others out: the oldest of them makes room. */
+static bool make_room(struct server *s)
+{
+	for (size_t i = 0; i < s->conns.n; i++)
+		if (conn_shaking_hands(s->conns.v[i])) {
+			conn_free(s->conns.v[i]);
+			return true;
+		}
+	return false;
 }
 
 /* ---- listeners ---- */
@@ -399,7 +410,7 @@ static void accept_one(struct listener *l, int fd)
 	struct conn *c;
 	struct err e;
 
-	if (s->conns.n >= CONNECTIONS_MAX) {
+	if (s->conns.n >= CONNECTIONS_MAX && !make_room(s)) {
 		log_warning("more than %d connections, one is turned away", CONNECTIONS_MAX);
 		close(fd);
 		return;

@@ -173,13 +173,17 @@ static char *top_name(const char *path)
 	return mem_strndup(path, strcspn(path, "/"));
 }
 
-static int link_names(int dir, const struct payload *p)
+static int link_names(int dir, const struct payload *p, int64_t fs_group)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		AUTO_FREE char *name = top_name(p->files[i].path);
 		AUTO_FREE char *target = str_fmt(DATA_LINK "/%s", name);
 
 		if (symlinkat(target, dir, name) < 0 && errno != EEXIST)
+			return -errno;
+		if ((p->files[i].uid >= 0 || fs_group >= 0) &&
+		    fchownat(dir, name, (uid_t)p->files[i].uid, (gid_t)fs_group,
+			     AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
 	}
 	return 0;
@@ -240,13 +244,14 @@ int atomicwriter_write(const char *dir, const struct payload *p, int64_t fs_grou
 		return err_os(e, errno, "open %s", dir);
 	old = current_version(fd);
 	if (old && same_content(fd, old, p, fs_group))
-		return link_names(fd, p) < 0 ? err_os(e, errno, "link files of %s", dir) : 0;
+		return link_names(fd, p, fs_group) < 0 ? err_os(e, errno, "link files of %s", dir)
+						       : 0;
 	version = version_name();
 	r = write_version(fd, version, p, fs_group);
 	if (!r)
 		r = switch_to(fd, version);
 	if (!r)
-		r = link_names(fd, p);
+		r = link_names(fd, p, fs_group);
 	if (r < 0) {
 		remove_version(dir, version);
 		return err_os(e, -r, "write files of %s", dir);

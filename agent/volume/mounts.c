@@ -82,11 +82,14 @@ int mounts_unmount_below(const char *path, struct err *e)
 int mounts_tmpfs(const char *dir, int64_t size_bytes, struct err *e)
 {
 	AUTO_FREE char *options =
-	    size_bytes > 0 ? str_fmt("size=%lld", (long long)size_bytes) : NULL;
+	    size_bytes > 0 ? str_fmt("size=%lld", (long long)size_bytes) : mem_strdup("size=100%");
+	AUTO_FREE char *no_swap = str_fmt("%s,noswap", options);
 
 	if (mounts_is_mount(dir))
 		return 0;
-	if (mount("tmpfs", dir, "tmpfs", 0, options) < 0)
+	/* kernels before 6.4 do not know noswap */
+	if (mount("tmpfs", dir, "tmpfs", 0, no_swap) < 0 &&
+	    mount("tmpfs", dir, "tmpfs", 0, options) < 0)
 		return err_os(e, errno, "mount tmpfs on %s", dir);
 	return 0;
 }
@@ -94,7 +97,8 @@ int mounts_tmpfs(const char *dir, int64_t size_bytes, struct err *e)
 int mounts_empty_dir(const char *dir, bool memory, int64_t size_bytes, int64_t fs_group,
 		     struct err *e)
 {
-	mode_t mode = fs_group >= 0 ? 02777 : 0777;
+	/* a tmpfs keeps its sticky bit */
+	mode_t mode = 0777 | (memory ? 01000 : 0) | (fs_group >= 0 ? 02000 : 0);
 
 	if (fs_mkdir_all(dir, 0755, e) < 0)
 		return -1;

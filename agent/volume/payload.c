@@ -114,7 +114,7 @@ static const struct datum *find_datum(const struct data *d, const char *key)
 }
 
 static int put_data(struct payload *p, const struct data *d, Core__KeyToPath *const *items,
-		    size_t n_items, mode_t mode, bool optional, struct err *e)
+		    size_t n_items, mode_t mode, bool optional, const char *missing, struct err *e)
 {
 	for (size_t i = 0; !n_items && i < d->n; i++) {
 		if (put(p, d->items[i].key, d->items[i].data, d->items[i].len, mode, -1, e) < 0)
@@ -127,8 +127,7 @@ static int put_data(struct payload *p, const struct data *d, Core__KeyToPath *co
 		if (!datum && optional)
 			continue;
 		if (!datum)
-			return err_set(e, ERR_NOT_FOUND, "references non-existent key: %s",
-				       items[i]->key);
+			return err_set(e, ERR_NOT_FOUND, "%s key: %s", missing, items[i]->key);
 		if (put(p, items[i]->path, datum->data, datum->len, m, -1, e) < 0)
 			return -1;
 	}
@@ -150,9 +149,10 @@ static int put_object(struct payload *p, const struct payload_input *in, enum en
 				: err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found",
 					  source == ENV_SECRET ? "secret" : "configmap", name);
 	d = source == ENV_SECRET ? secret_data(object) : config_map_data(object);
-	r = put_data(p, &d, items, n_items, mode, optional, e);
-	if (r < 0)
-		err_wrap(e, "%s", source == ENV_SECRET ? "secret" : "configmap");
+	r = put_data(p, &d, items, n_items, mode, optional,
+		     source == ENV_SECRET ? "references non-existent secret"
+					  : "configmap references non-existent config",
+		     e);
 	free(d.items);
 	return r;
 }

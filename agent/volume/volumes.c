@@ -5,6 +5,9 @@
  */
 #include "volumes.h"
 
+#include <dirent.h>
+#include <unistd.h>
+
 #include "atomicwriter.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -91,6 +94,8 @@ char *volumes_path(const char *root_dir, const Core__Pod *pod, const char *name)
 
 	if (v && v->volumesource && v->volumesource->hostpath)
 		return mem_strdup(v->volumesource->hostpath->path);
+	if (v && v->volumesource && v->volumesource->image)
+		return mem_strdup("");
 	return plugin
 		   ? str_fmt("%s/pods/%s/volumes/%s/%s", root_dir, pod->metadata->uid, plugin, name)
 		   : NULL;
@@ -170,14 +175,24 @@ static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
 struct job {
 	struct pod_volumes *pv;
 	size_t index;
-	char *dir;
-	char *host_type; /* hostPath */
+	char *dir, *marker; /* marker: file that says the directory is set up, or NULL */
+	char *host_type;    /* hostPath */
 	bool content, memory, host;
 	int64_t size_bytes, fs_group;
 	struct payload payload;
 	uint64_t hash;
 	struct err error;
 };
+
+/* Upstream leaves such a file for every directory of the emptyDir plugin, its own volumes'
+ * included. */
+static void write_marker(struct job *j)
+{
+	AUTO_FREE char *file = str_fmt("%s/ready", j->marker);
+
+	if (fs_mkdir_all(j->marker, 0750, &j->error) == 0 && access(file, F_OK) < 0)
+		fs_write_atomic(file, "", 0, 0644, &j->error);
+}
 
 static void job_work(void *arg)
 {
@@ -190,8 +205,9 @@ static void job_work(void *arg)
 	}
 	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
 		return;
-	if (j->content)
-		atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error);
+	if (j->content && atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error) < 0)
+		return;
+	write_marker(j);
 }
 
 static void job_free(void *arg)
@@ -200,6 +216,7 @@ static void job_free(void *arg)
 
 	payload_fini(&j->payload);
 	free(j->dir);
+	free(j->marker);
 	free(j->host_type);
 	free(j);
 }
@@ -216,6 +233,10 @@ static void job_done(void *arg)
 	pv->jobs--;
 	vol->busy = false;
 	vol->error = j->error;
+	if (j->error.code != ERR_NONE)
+		err_set(&vol->error, j->error.code,
+			"MountVolume.SetUp failed for volume \"%s\" : %s", vol->name,
+			j->error.text);
 	if (j->error.code == ERR_NONE)
 		vol->written = j->hash;
 	else
@@ -248,6 +269,9 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	j->pv = pv;
 	j->index = i;
 	j->dir = volumes_path(pv->v->env->node->root_dir, pv->spec->pod, spec->name);
+	j->marker =
+	    str_fmt("%s/pods/%s/plugins/kubernetes.io~empty-dir/%s%s", pv->v->env->node->root_dir,
+		    pv->uid, s->emptydir ? "" : "wrapped_", spec->name);
 	j->hash = hash;
 	j->fs_group = sc && sc->has_fsgroup ? sc->fsgroup : -1;
 	j->content = payload_supported(s);
@@ -269,7 +293,7 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 
 static bool supported(const Core__VolumeSource *s)
 {
-	return s && (payload_supported(s) || s->emptydir || s->hostpath);
+	return s && (payload_supported(s) || s->emptydir || s->hostpath || s->image);
 }
 
 /* Brings one volume closer to what it should be. */
@@ -287,6 +311,10 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 		err_set(&vol->error, ERR_UNIMPLEMENTED,
 			"MountVolume.SetUp failed for volume \"%s\" : its type is not implemented",
 			spec->name);
+		return;
+	}
+	if (spec->volumesource->image) {
+		vol->written = 1; /* pulled with the container, mounted by the runtime */
 		return;
 	}
 	if (!payload_supported(spec->volumesource)) {
@@ -343,6 +371,9 @@ static int on_turn(sd_event_source *s, void *userdata)
 	struct pod_volumes *pv = userdata;
 
 	pv->turn = sd_event_source_unref(s);
+	/* holding objects for a pod that is over would hold them for ever */
+	if (pv->gone)
+		return 0;
 	for (size_t i = 0; i < pv->n; i++)
 		turn_volume(pv, i);
 	answer(pv);
@@ -428,7 +459,7 @@ static struct pod_volumes *add_pod(struct volumes *v, const struct podspec *spec
 
 	pv->v = v;
 	pv->uid = mem_strdup(spec->uid);
-	pv->spec = podspec_new(spec->object);
+	pv->spec = podspec_copy(spec);
 	pv->n = spec->pod->spec->n_volumes;
 	pv->list = mem_calloc(pv->n, sizeof(*pv->list));
 	for (size_t i = 0; i < pv->n; i++)
@@ -475,7 +506,7 @@ void volumes_update(struct volumes *v, const struct podspec *spec)
 	if (!pv || pv->spec->object == spec->object)
 		return;
 	podspec_free(pv->spec);
-	pv->spec = podspec_new(spec->object);
+	pv->spec = podspec_copy(spec);
 	wake(pv);
 }
 
@@ -488,13 +519,35 @@ struct release {
 	struct err error;
 };
 
+/* The volumes themselves; the pod's directory stays as long as the pod is known. */
+static int remove_volumes(const char *pod_dir, struct err *e)
+{
+	AUTO_FREE char *volumes = str_fmt("%s/volumes", pod_dir);
+	AUTO_FREE char *subpaths = str_fmt("%s/volume-subpaths", pod_dir);
+	AUTO_FREE char *markers = str_fmt("%s/plugins/kubernetes.io~empty-dir", pod_dir);
+	DIR *list = opendir(volumes);
+	struct dirent *d;
+	int r = fs_remove_all(subpaths, e) < 0 || fs_remove_all(markers, e) < 0 ? -1 : 0;
+
+	while (list && r == 0 && (d = readdir(list))) {
+		AUTO_FREE char *plugin = str_fmt("%s/%s", volumes, d->d_name);
+
+		if (d->d_name[0] != '.')
+			r = fs_remove_all(plugin, e) < 0 || fs_mkdir_all(plugin, 0755, e) < 0 ? -1
+											      : 0;
+	}
+	if (list)
+		closedir(list);
+	return r;
+}
+
 static void release_work(void *arg)
 {
 	struct release *r = arg;
 
 	err_clear(&r->error);
 	if (mounts_unmount_below(r->dir, &r->error) == 0)
-		fs_remove_all(r->dir, &r->error);
+		remove_volumes(r->dir, &r->error);
 }
 
 static void release_free(void *arg)

@@ -21,12 +21,13 @@ void volumes_free(struct volumes *v);
 struct volumes_call *volumes_prepare(struct volumes *v, const struct podspec *spec,
 				     void (*done)(void *ctx, const struct err *e), void *ctx);
 void volumes_call_cancel(struct volumes_call *call);
-/* Takes all volumes of the pod down and removes its directory; done once. */
+/* Takes all volumes of the pod down; done once. Its directory stays. */
 void volumes_release(struct volumes *v, const char *uid,
 		     void (*done)(void *ctx, const struct err *e), void *ctx);
 /* The pod's labels or annotations may have changed: downward API files follow. */
 void volumes_update(struct volumes *v, const struct podspec *spec);
 /* A ConfigMap or Secret that the pod holds came, changed or went. */
 void volumes_object_changed(struct volumes *v, const char *uid);
-/* Directory of a volume on the host (hostPath: the path itself). Heap; NULL: no such volume. */
+/* Directory of a volume on the host (hostPath: the path itself; image: ""). Heap; NULL: no such
+ * volume. */
 char *volumes_path(const char *root_dir, const Core__Pod *pod, const char *volume);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,7 +65,7 @@ static int write_all(int fd, const void *data, size_t len)
 
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
 {
-	AUTO_FREE char *tmp = str_fmt("%s.tmp-%d", path, (int)getpid());
+	AUTO_FREE char *tmp = str_fmt("%s.tmp-%d", path, (int)gettid());
 	AUTO_FD fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	int r;
 
@@ -99,46 +100,101 @@ int fs_mkdir_all(const char *path, mode_t mode, struct err *e)
 	return 0;
 }
 
-static int remove_entries(int dir_fd, dev_t device);
+/* Whoever filled the tree may have made it deeper than our stack and descriptors go: what lies
+ * below DEPTH_MAX is moved up to the top and met again there. */
+enum { DEPTH_MAX = 32 };
 
-static int remove_at(int dir_fd, const char *name, dev_t device)
+struct removal {
+	int top;
+	unsigned moved;
+	bool again;
+};
+
+static int remove_entries(struct removal *r, int dir_fd, unsigned depth);
+
+static int move_up(struct removal *r, int dir_fd, const char *name)
+{
+	int rc;
+
+	do {
+		AUTO_FREE char *to = str_fmt("..removed-%u", r->moved++);
+
+		rc = renameat2(dir_fd, name, r->top, to, RENAME_NOREPLACE);
+	} while (rc < 0 && errno == EEXIST);
+	r->again = true;
+	return rc < 0 ? -errno : 0;
+}
+
+/* A bind mount of the same file system is another mount, too: its files are not ours. */
+static int open_same_mount(int dir_fd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+	long fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+
+	return fd >= 0 ? (int)fd : errno == EXDEV ? -EBUSY : -errno;
+}
+
+static int remove_at(struct removal *r, int dir_fd, const char *name, unsigned depth)
 {
 	struct stat st;
-	int fd, r;
+	int fd, rc;
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISDIR(st.st_mode))
 		return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
-	if (st.st_dev != device)
-		return -EBUSY;
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_same_mount(dir_fd, name);
 	if (fd < 0)
-		return -errno;
-	r = remove_entries(fd, device);
-	if (!r && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		r = -errno;
-	return r;
+		return fd;
+	if (depth == DEPTH_MAX) {
+		close(fd);
+		return move_up(r, dir_fd, name);
+	}
+	rc = remove_entries(r, fd, depth + 1);
+	if (!rc && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		rc = -errno;
+	return rc;
 }
 
 /* Takes dir_fd over and closes it. */
-static int remove_entries(int dir_fd, dev_t device)
+static int remove_entries(struct removal *r, int dir_fd, unsigned depth)
 {
 	DIR *dir = fdopendir(dir_fd);
 	struct dirent *d;
-	int r = 0;
+	int rc = 0;
 
 	if (!dir) {
-		r = -errno;
+		rc = -errno;
 		close(dir_fd);
-		return r;
+		return rc;
 	}
-	while (!r && (d = readdir(dir))) {
+	while (!rc && (d = readdir(dir))) {
 		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-			r = remove_at(dirfd(dir), d->d_name, device);
+			rc = remove_at(r, dirfd(dir), d->d_name, depth);
 	}
 	closedir(dir);
-	return r;
+	return rc;
+}
+
+static int remove_tree(const char *path)
+{
+	AUTO_FD top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct removal r = { .top = top };
+	int rc;
+
+	if (top < 0)
+		return -errno;
+	do {
+		/* another description: reading starts at the first entry again */
+		int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		r.again = false;
+		rc = fd < 0 ? -errno : remove_entries(&r, fd, 1);
+	} while (!rc && r.again);
+	return !rc && rmdir(path) < 0 ? -errno : rc;
 }
 
 int fs_remove_all(const char *path, struct err *e)
@@ -148,8 +204,8 @@ int fs_remove_all(const char *path, struct err *e)
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : err_os(e, errno, "stat %s", path);
-	r = remove_at(AT_FDCWD, path, st.st_dev);
-	return r ? err_os(e, -r, "remove %s", path) : 0;
+	r = S_ISDIR(st.st_mode) ? remove_tree(path) : unlink(path) < 0 ? -errno : 0;
+	return r && r != -ENOENT ? err_os(e, -r, "remove %s", path) : 0;
 }
 
 int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct err *e)

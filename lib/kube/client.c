@@ -365,6 +365,26 @@ static bool call_retry(struct kube_call *call, const struct http_reply *r)
 	return true;
 }
 
+static void call_fly(struct kube_call *call);
+
+/* A server that cannot read protobuf gets the same object as JSON, and only JSON from then on. */
+static bool call_resend_json(struct kube_call *call, const struct http_reply *r)
+{
+	AUTO_OBJECT struct kube_object *o = NULL;
+
+	if (r->status != 415 || call->spec.content_type != type_protobuf ||
+	    decode_protobuf((char *)call->spec.body, call->spec.body_len, &o, NULL) || !o)
+		return false;
+	log_info("the apiserver takes no protobuf; JSON from now on");
+	call->core->options.json_only = true;
+	free(call->spec.body);
+	call->spec.body = (uint8_t *)codec_object_text(o->kind, o->msg);
+	call->spec.body_len = strlen((char *)call->spec.body);
+	call->spec.content_type = call->spec.accept = accept_json;
+	call_fly(call);
+	return true;
+}
+
 static void forget_token(struct core *k)
 {
 	free(k->file_token);
@@ -377,9 +397,11 @@ static void on_done(void *ctx, const struct http_reply *reply)
 	struct kube_call *call = ctx;
 	struct core *k = call->core;
 	struct err e = { 0 };
-	bool answered = reply->status != 0;
+	bool answered = reply->status && !reply->e;
+	/* an end of our own making, or in the middle of an answer, says nothing about the server */
+	bool silent = reply->reset || (reply->status && reply->e);
 
-	if (answered && !reply->e && call_retry(call, reply)) {
+	if (answered && (call_retry(call, reply) || call_resend_json(call, reply))) {
 		note_answer(k, true, NULL);
 		return;
 	}
@@ -393,10 +415,9 @@ static void on_done(void *ctx, const struct http_reply *reply)
 	}
 	if (reply->status == 401)
 		forget_token(k);
-	if (reply->status == 406 || reply->status == 415)
+	if (reply->status == 406)
 		k->options.json_only = true;
-	/* an end of our own making says nothing about the server */
-	if (!reply->reset) {
+	if (!silent) {
 		note_answer(k, answered, &e);
 		if (call->lane == HTTP_LANE_HEARTBEAT)
 			note_heartbeat(k, answered);

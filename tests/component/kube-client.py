@@ -24,6 +24,8 @@ try:
         live.stdin.write("done\n")
         live.stdin.flush()
     code = live.wait()
+    if code:
+        print(open(api.path("kube-apiserver.log"), errors="replace").read()[-4000:])
 finally:
     api.close()
 sys.exit(code)

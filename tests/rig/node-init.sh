@@ -13,8 +13,18 @@ bind() { # path [source]
 }
 for d in /var/lib/kubelet /var/lib/kube-proxy /var/lib/cni /var/log/pods /var/log/containers /etc/cni /etc/kubernetes /usr/libexec/kubernetes /run; do bind $d; done
 bind /var/lib/containerd "/var/lib/containerd-$runtime"   # never one runtime's state under another
+# the checkout stays where it is, also when that is below /tmp
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+mkdir -p "$R/checkout"
+mount --bind "$repo" "$R/checkout"
 bind /tmp
 chmod 1777 /tmp
+case $repo in /tmp/*)
+	mkdir -p "$repo"
+	mount --bind "$R/checkout" "$repo"
+	;;
+esac
+umount "$R/checkout"
 mkdir -p /run/netns /run/lock /run/containerd
 # The agent writes three sysctls that belong to the whole machine. Show it files that already hold what it wants.
 for kv in vm/overcommit_memory=1 kernel/panic=10 kernel/panic_on_oops=1; do

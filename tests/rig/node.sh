@@ -1,10 +1,11 @@
 # A node: namespaces, a cgroup of its own, registry, containerd, agent and proxy. $n is the node's name, $D its directory.
 node_dir() { n=$1 D=$STATE/$1 CG=/$LAB/$1; }
 node_run() { # name program args...: start it inside the node; the pid written is that of this machine's pid namespace
-	local name=$1 p c i
+	local name=$1 p c i init
 	shift
 	alive "$D/$name.pid" && return 0
-	( exec setsid nsenter -t "$(cat "$D/init.pid")" -m -p -u -n "$@" ) >> "$LOGS/$n-$name.log" 2>&1 < /dev/null 9>&- &
+	init=$(cat "$D/init.pid")   # not in the subshell: its child would be taken for the program
+	( exec setsid nsenter -t "$init" -m -p -u -n "$@" ) >> "$LOGS/$n-$name.log" 2>&1 < /dev/null 9>&- &
 	p=$!
 	for ((i = 0; i < 100; i++)); do
 		c=$(child_of $p)

@@ -7,8 +7,9 @@ IMAGE_PACKAGES=curl,netcat-openbsd,iproute2,bind9-dnsutils,socat,iperf,util-linu
 
 prepare_check() {
 	[ "$(id -u)" = 0 ] || { say "must run as root: it makes namespaces, mounts and cgroups"; return 1; }
-	. /etc/os-release
-	[ "$ID_LIKE$ID$VERSION_ID" = debian12 ] || say "made for Debian 12, this is ${PRETTY_NAME:-unknown}: going on"
+	local os
+	os=$(. /etc/os-release; echo "$ID$VERSION_ID")   # in a shell of its own: that file sets NAME too
+	[ "$os" = debian12 ] || say "made for Debian 12, this is $os: going on"
 }
 
 prepare_go() {

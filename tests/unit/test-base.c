@@ -181,6 +181,30 @@ static void fs_writes_reads_and_removes(void **state)
 	assert_int_equal(access(root, F_OK), -1);
 }
 
+/* Deeper than any stack or table of descriptors: what a container may leave behind. */
+static void fs_removes_trees_of_any_depth(void **state)
+{
+	enum { DEPTH = 1500 };
+	char root[] = "/tmp/keelson-fs-XXXXXX";
+	int fd, next;
+	struct err e;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < DEPTH; i++) {
+		assert_int_equal(mkdirat(fd, "d", 0755), 0);
+		assert_int_equal(mkdirat(fd, "..removed-0", 0755), 0);
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert_int_equal(fs_remove_all(root, &e), 0);
+	assert_int_equal(access(root, F_OK), -1);
+}
+
 struct sum {
 	int input, output;
 	int *finished;
@@ -238,6 +262,7 @@ int main(void)
 		cmocka_unit_test(map_behaves_like_an_array),
 		cmocka_unit_test(vec_keeps_order_on_remove),
 		cmocka_unit_test(fs_writes_reads_and_removes),
+		cmocka_unit_test(fs_removes_trees_of_any_depth),
 		cmocka_unit_test(jobs_move_data_in_and_out),
 	};
 

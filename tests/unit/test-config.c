@@ -441,7 +441,7 @@ static void test_configz(void **state)
 	assert_int_equal(json_parse(c->configz, strlen(c->configz), &tree, &e), 0);
 	top = json_member(tree, "kubeletconfig", json_type_object);
 	assert_non_null(top);
-	assert_null(json_string(top, "kind"));
+	assert_string_equal(json_string(top, "kind"), "KubeletConfiguration");
 	assert_string_equal(json_string(top, "syncFrequency"), "1m0s");
 	assert_string_equal(json_string(top, "imageMaximumGCAge"), "0s");
 	assert_non_null(json_member(top, "memorySwap", json_type_object));
