@@ -52,6 +52,18 @@ static int bundle(void *ctx, const Core__ClusterTrustBundleProjection *p, char *
 	return 0;
 }
 
+static int certificate(void *ctx, size_t nth, const Core__PodCertificateProjection *p,
+		       const char **ret_key, const char **ret_chain, struct err *e)
+{
+	(void)ctx;
+	(void)nth;
+	(void)p;
+	(void)e;
+	*ret_key = "key\n";
+	*ret_chain = "chain\n";
+	return 0;
+}
+
 /* "PATH:MODE=CONTENT[@UID];" or "later" or "error: …". Heap. */
 static char *content(const char *pod, const char *source)
 {
@@ -65,7 +77,7 @@ static char *content(const char *pod, const char *source)
 	struct env_input env = { .spec = spec,
 				 .container = spec->containers[0].spec,
 				 .pod_ips = ips };
-	struct payload_input in = { spec, &env, object, token, bundle, &objects };
+	struct payload_input in = { spec, &env, object, token, bundle, certificate, &objects };
 	AUTO_PROTO Core__VolumeSource *s = podjson(&core__volume_source__descriptor, source);
 	CLEANUP(payload_fini) struct payload p = { 0 };
 	struct str out = { 0 };
@@ -94,6 +106,7 @@ static char *content(const char *pod, const char *source)
 #define GROUP "{'securityContext': {'fsGroup': 5}, 'containers': [{'name': 'c'}]}"
 #define MAP(more) "{'configMap': {'name': 'm'" more "}}"
 #define PROJECTED(sources) "{'projected': {'sources': [" sources "]}}"
+#define CERTIFICATE(paths) "{'podCertificate': {'signerName': 'a/b', " paths "}}"
 #define TOKEN "{'serviceAccountToken': {'path': 'token'}}"
 
 static const struct {
@@ -135,6 +148,10 @@ static const struct {
 	/* a token is its user's alone */
 	{ AS_USER, PROJECTED(TOKEN), "token:600=token@1000;" },
 	{ GROUP, PROJECTED(TOKEN), "token:600=token;" },
+	{ PLAIN, PROJECTED(CERTIFICATE("'credentialBundlePath': 'b'")), "b:644=key\nchain\n;" },
+	{ AS_USER,
+	  PROJECTED(CERTIFICATE("'keyPath': 'k', 'certificateChainPath': 'c'")),
+	  "k:600=key\n@1000;c:600=chain\n@1000;" },
 };
 
 static void contents(void **state)
