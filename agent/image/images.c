@@ -10,8 +10,11 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "cri/grpc.h"
 #include "imagename.h"
 #include "pod/backoff.h"
+
+#define PULL_ERROR_MAX 1024
 
 struct pull;
 
@@ -265,11 +268,13 @@ static void note_failure(struct image_call *c, const char *message)
 
 static void pull_failed(struct image_call *c, const struct err *e)
 {
-	AUTO_FREE char *text = str_fmt("Failed to pull image \"%s\": %s", c->requested, e->text);
+	char buf[PULL_ERROR_MAX];
+	const char *why = grpc_err_text(e, buf, sizeof(buf));
+	AUTO_FREE char *text = str_fmt("Failed to pull image \"%s\": %s", c->requested, why);
 
 	c->event(c->ctx, "Warning", "Failed", text);
-	note_failure(c, e->text);
-	fail(c, "ErrImagePull", e->text, 0);
+	note_failure(c, why);
+	fail(c, "ErrImagePull", why, 0);
 }
 
 static void pull_try(struct pull *p);
@@ -321,7 +326,6 @@ static struct pull *pull_begin(struct image_call *c)
 	p->request = proto_new(&cri__pull_image_request__descriptor);
 	p->request->image = proto_new(&cri__image_spec__descriptor);
 	proto_set_str(&p->request->image->image, c->image);
-	proto_set_str(&p->request->image->user_specified_image, c->requested);
 	for (size_t i = 0; c->sandbox && i < c->sandbox->n_annotations; i++)
 		proto_push_pair(&p->request->image->n_annotations, &p->request->image->annotations,
 				&cri__image_spec__annotations_entry__descriptor,

@@ -81,7 +81,6 @@ static void add_entry(struct keyring *k, const char *host, struct json_object *v
 	proto_set_str(&a->username, field(value, "username"));
 	proto_set_str(&a->password, field(value, "password"));
 	proto_set_str(&a->identity_token, field(value, "identitytoken"));
-	proto_set_str(&a->server_address, host);
 	if (*field(value, "auth"))
 		decode_auth(field(value, "auth"), a);
 	k->entries = mem_realloc(k->entries, k->n + 1, sizeof(*k->entries));

@@ -173,6 +173,11 @@ const struct obs_sandbox *podobs_sandbox(const struct podobs *obs)
 	return obs->n_sandboxes ? obs->sandboxes[0] : NULL;
 }
 
+int64_t podobs_ended_ns(const struct obs_container *c)
+{
+	return c->finished_ns > 0 ? c->finished_ns : c->created_ns;
+}
+
 bool podobs_any_running(const struct podobs *obs)
 {
 	for (size_t i = 0; i < obs->n_containers; i++) {

@@ -71,4 +71,6 @@ const struct obs_container *podobs_previous(const struct podobs *obs, const char
 const struct obs_container *podobs_active(const struct podobs *obs, const char *container_name);
 const struct obs_container *podobs_by_id(const struct podobs *obs, const char *id);
 const struct obs_sandbox *podobs_sandbox(const struct podobs *obs); /* newest, or NULL */
+/* When it ended; a container that never started ended when it was made. */
+int64_t podobs_ended_ns(const struct obs_container *c);
 bool podobs_any_running(const struct podobs *obs);

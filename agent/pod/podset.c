@@ -395,7 +395,7 @@ int64_t pod_container_ended_usec(struct pod_container *c, const struct obs_conta
 	int64_t ago_usec;
 
 	if (!str_eq(c->ended_id, instance->id)) {
-		ago_usec = clock_wall_usec() - instance->finished_ns / 1000;
+		ago_usec = clock_wall_usec() - podobs_ended_ns(instance) / 1000;
 		free(c->ended_id);
 		c->ended_id = mem_strdup(instance->id);
 		c->ended_usec = clock_mono_usec() - (ago_usec > 0 ? ago_usec : 0);

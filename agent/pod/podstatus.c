@@ -285,6 +285,18 @@ static void set_rejection(const struct status_input *in, Core__PodStatus *s)
 	s->message = str_fmt("Pod was rejected: %s", in->failed_message);
 }
 
+/* A limit that some container lacks does not bound the pod. */
+static void drop_limit(Core__ResourceRequirements *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_limits; i++) {
+		if (!str_eq(r->limits[i]->key, name))
+			continue;
+		proto_free(r->limits[i]);
+		memmove(&r->limits[i], &r->limits[i + 1], (--r->n_limits - i) * sizeof(*r->limits));
+		return;
+	}
+}
+
 /* What all containers ask for together, and while the pod's cgroup is there what it grants. */
 static void set_resources(const struct status_input *in, Core__PodStatus *s)
 {
@@ -299,9 +311,12 @@ static void set_resources(const struct status_input *in, Core__PodStatus *s)
 	resources_sum_requests(spec, &core__resource_requirements__requests_entry__descriptor,
 			       &s->resources->n_requests, (void ***)&s->resources->requests);
 	resources_of_pod(spec, true, &a);
-	if (a.has_cpu_limit && a.has_memory_limit)
-		resources_sum_limits(spec, &core__resource_requirements__limits_entry__descriptor,
-				     &s->resources->n_limits, (void ***)&s->resources->limits);
+	resources_sum_limits(spec, &core__resource_requirements__limits_entry__descriptor,
+			     &s->resources->n_limits, (void ***)&s->resources->limits);
+	if (!a.has_cpu_limit)
+		drop_limit(s->resources, "cpu");
+	if (!a.has_memory_limit)
+		drop_limit(s->resources, "memory");
 }
 
 static Core__PodStatus *make_open(const struct status_input *in)

@@ -125,13 +125,6 @@ static void check_volumes(char ***fields, const Core__PodSpec *spec)
 
 		if (!built_source(s))
 			add(fields, str_fmt("spec.volumes{%s}", spec->volumes[i]->name));
-		for (size_t k = 0; s && s->projected && k < s->projected->n_sources; k++) {
-			if (s->projected->sources[k]->podcertificate)
-				add(fields,
-				    str_fmt(
-					"spec.volumes{%s}.projected.sources[%zu].podCertificate",
-					spec->volumes[i]->name, k));
-		}
 	}
 }
 

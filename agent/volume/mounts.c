@@ -136,25 +136,44 @@ static int make_host_path(const char *path, const char *type, struct err *e)
 	return 0;
 }
 
+static size_t host_type_row(const char *type)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(host_types) && !str_eq(host_types[i].type, type))
+		i++;
+	return i;
+}
+
+/* The name of what is there, without …OrCreate. */
+static const char *found_type(mode_t format)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(host_types); i++) {
+		if (host_types[i].format == format && !str_ends(host_types[i].type, "OrCreate"))
+			return host_types[i].type;
+	}
+	return "unknown";
+}
+
 int mounts_host_path(const char *path, const char *type, struct err *e)
 {
+	size_t row = host_type_row(type);
 	struct stat st;
 
 	if (str_empty(type))
 		return 0;
+	if (row == ARRAY_SIZE(host_types))
+		return err_set(e, ERR_INVALID, "hostPath type %s is unknown", type);
 	if (stat(path, &st) < 0 && errno == ENOENT && str_ends(type, "OrCreate") &&
 	    make_host_path(path, type, e) < 0)
 		return err_wrap(e, "hostPath type check failed");
 	if (stat(path, &st) < 0)
-		return err_set(e, ERR_NOT_FOUND, "hostPath type check failed: %s is not %s", path,
-			       type);
-	for (size_t i = 0; i < ARRAY_SIZE(host_types); i++) {
-		if (!str_eq(host_types[i].type, type))
-			continue;
-		return (st.st_mode & S_IFMT) == host_types[i].format
-			   ? 0
-			   : err_set(e, ERR_INVALID, "hostPath type check failed: %s is not %s",
-				     path, host_types[i].what);
-	}
-	return err_set(e, ERR_INVALID, "hostPath type %s is unknown", type);
+		return err_set(e, ERR_NOT_FOUND,
+			       "hostPath type check failed, %s is not %s, unable to determine its "
+			       "type: path \"%s\" does not exist",
+			       path, host_types[row].what, path);
+	if ((st.st_mode & S_IFMT) == host_types[row].format)
+		return 0;
+	return err_set(e, ERR_INVALID, "hostPath type check failed: %s is not %s, it's a %s", path,
+		       host_types[row].what, found_type(st.st_mode & S_IFMT));
 }

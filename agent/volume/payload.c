@@ -239,12 +239,41 @@ static int put_bundle(struct payload *p, const struct payload_input *in,
 	return put(p, b->path, text, strlen(text), mode, -1, e);
 }
 
+static int put_text(struct payload *p, const char *path, const char *text, mode_t mode, int64_t uid,
+		    struct err *e)
+{
+	return str_empty(path) ? 0 : put(p, path, text, strlen(text), mode, uid, e);
+}
+
+/* The bundle is key and chain in one file; either part may also go to a file of its own. */
+static int put_certificate(struct payload *p, const struct payload_input *in, size_t index,
+			   const Core__PodCertificateProjection *c, mode_t mode, struct err *e)
+{
+	const Core__PodSpec *spec = in->spec->pod->spec;
+	const Core__PodSecurityContext *pod = spec->securitycontext;
+	int64_t user = payload_fs_user(spec);
+	const char *key = NULL, *chain = NULL;
+	AUTO_FREE char *bundle = NULL;
+	int r = in->certificate(in->ctx, index, c, &key, &chain, e);
+
+	if (r)
+		return r;
+	if (user >= 0 || (pod && pod->has_fsgroup))
+		mode = MODE_TOKEN_PRIVATE;
+	bundle = str_fmt("%s%s", key, chain);
+	if (put_text(p, c->credentialbundlepath, bundle, mode, user, e) < 0 ||
+	    put_text(p, c->keypath, key, mode, user, e) < 0 ||
+	    put_text(p, c->certificatechainpath, chain, mode, user, e) < 0)
+		return -1;
+	return 0;
+}
+
 static const char *ref_name(const Core__LocalObjectReference *ref)
 {
 	return ref ? str_or(ref->name, "") : "";
 }
 
-static int put_source(struct payload *p, const struct payload_input *in,
+static int put_source(struct payload *p, const struct payload_input *in, size_t index,
 		      const Core__VolumeProjection *s, mode_t mode, struct err *e)
 {
 	if (s->configmap)
@@ -263,8 +292,7 @@ static int put_source(struct payload *p, const struct payload_input *in,
 	if (s->clustertrustbundle)
 		return put_bundle(p, in, s->clustertrustbundle, mode, e);
 	if (s->podcertificate)
-		return err_set(e, ERR_UNIMPLEMENTED,
-			       "projected source podCertificate is not implemented");
+		return put_certificate(p, in, index, s->podcertificate, mode, e);
 	return 0;
 }
 
@@ -297,7 +325,7 @@ static int make(struct payload *p, const struct payload_input *in, const Core__V
 		    e);
 	mode = mode_or_default(s->projected->has_defaultmode, s->projected->defaultmode);
 	for (size_t i = 0; i < s->projected->n_sources; i++) {
-		int r = put_source(p, in, s->projected->sources[i], mode, e);
+		int r = put_source(p, in, i, s->projected->sources[i], mode, e);
 
 		if (r)
 			return r;

@@ -32,6 +32,9 @@ struct payload_input {
 		     struct err *e);
 	int (*bundle)(void *ctx, const Core__ClusterTrustBundleProjection *p, char **ret,
 		      struct err *e);
+	/* key and certificate chain of a podCertificate source, PEM */
+	int (*certificate)(void *ctx, size_t source, const Core__PodCertificateProjection *p,
+			   const char **ret_key, const char **ret_chain, struct err *e);
 	void *ctx;
 };
 

@@ -20,6 +20,7 @@
 #include "payload.h"
 #include "pod/podenvironment.h"
 #include "pod/podobserve.h"
+#include "podcerts.h"
 #include "resource/resources.h"
 #include "tokens.h"
 #include "trustbundle.h"
@@ -38,6 +39,7 @@ struct pod_volumes {
 	struct volumes *v;
 	char *uid;
 	struct podspec *spec;
+	const char *volume; /* whose content is being put together */
 	struct volume *list;
 	size_t n;
 	struct volumes_call *call; /* somebody waits until all are there */
@@ -59,6 +61,7 @@ struct volumes {
 	struct pod_environment *env;
 	struct tokens *tokens;
 	struct trustbundle *bundles;
+	struct podcerts *certs;
 	struct map pods; /* uid → struct pod_volumes */
 };
 
@@ -141,6 +144,14 @@ static int find_bundle(void *ctx, const Core__ClusterTrustBundleProjection *p, c
 	return trustbundle_get(pv->v->bundles, pv->uid, p, ret, e);
 }
 
+static int find_certificate(void *ctx, size_t source, const Core__PodCertificateProjection *p,
+			    const char **ret_key, const char **ret_chain, struct err *e)
+{
+	struct pod_volumes *pv = ctx;
+
+	return podcerts_get(pv->v->certs, pv->spec, pv->volume, source, p, ret_key, ret_chain, e);
+}
+
 static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
 			struct payload *ret_payload, struct err *e)
 {
@@ -164,6 +175,7 @@ static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
 		.object = find_object,
 		.token = find_token,
 		.bundle = find_bundle,
+		.certificate = find_certificate,
 		.ctx = pv,
 	};
 
@@ -344,6 +356,7 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 			submit(pv, i, spec, NULL, 1);
 		return;
 	}
+	pv->volume = spec->name;
 	r = make_payload(pv, spec->volumesource, &payload, &e);
 	if (r < 0)
 		err_set(&vol->error, e.code, "MountVolume.SetUp failed for volume \"%s\" : %s",
@@ -439,11 +452,13 @@ struct volumes *volumes_new(struct pod_environment *env)
 {
 	static const struct tokens_ops token_ops = { .changed = wake_uid };
 	static const struct trustbundle_ops bundle_ops = { .changed = wake_uid };
+	static const struct podcerts_ops cert_ops = { .changed = wake_uid };
 	struct volumes *v = NEW(struct volumes);
 
 	v->env = env;
 	v->tokens = tokens_new(env->loop, env->client, &token_ops, v);
 	v->bundles = trustbundle_new(env->client, &bundle_ops, v);
+	v->certs = podcerts_new(env, &cert_ops, v);
 	return v;
 }
 
@@ -472,6 +487,7 @@ void volumes_free(struct volumes *v)
 	map_fini(&v->pods);
 	tokens_free(v->tokens);
 	trustbundle_free(v->bundles);
+	podcerts_free(v->certs);
 	free(v);
 }
 
@@ -549,7 +565,10 @@ static int remove_volumes(const char *pod_dir, struct err *e)
 	AUTO_FREE char *markers = str_fmt("%s/plugins/kubernetes.io~empty-dir", pod_dir);
 	DIR *list = opendir(volumes);
 	struct dirent *d;
-	int r = fs_remove_all(subpaths, e) < 0 || fs_remove_all(markers, e) < 0 ? -1 : 0;
+	int r = fs_remove_all(subpaths, e) < 0 || fs_remove_all(markers, e) < 0 ||
+			fs_mkdir_all(markers, 0750, e) < 0
+		    ? -1
+		    : 0;
 
 	while (list && r == 0 && (d = readdir(list))) {
 		AUTO_FREE char *plugin = str_fmt("%s/%s", volumes, d->d_name);
@@ -617,6 +636,7 @@ void volumes_release(struct volumes *v, const char *uid,
 
 	tokens_forget(v->tokens, uid);
 	trustbundle_forget(v->bundles, uid);
+	podcerts_forget(v->certs, uid);
 	if (!pv) {
 		release_start(v, uid, done, ctx);
 		return;

@@ -17,7 +17,8 @@ import traceback
 import podrig
 from podrig import check, condition, container, is_ready, statuses, wait
 
-LANES = 3
+LANES = 6           # scenarios at once: they mostly wait
+KILL_LANES = 3
 SCENARIOS = []      # run at once, each on a node of its own
 ALONE = []          # what disturbs everybody
 
@@ -184,7 +185,7 @@ def killed_life(lane, name, rpc, skip, after):
 
 
 def kill_everywhere(rig, all_calls):
-    """kill -9 before and after every call, on LANES nodes at once. Returns how many lives there were."""
+    """kill -9 before and after every call, on KILL_LANES nodes at once. Returns how many lives there were."""
     rpc = "any" if all_calls else "change"
     lock, next_kill = threading.Lock(), [0]
     lives, end, failures = [0], [None], []
@@ -208,7 +209,7 @@ def kill_everywhere(rig, all_calls):
                 if not happened:
                     end[0] = min(skip, end[0] if end[0] is not None else skip)
 
-    lanes = [rig.lane().start() for _ in range(LANES)]
+    lanes = [rig.lane().start() for _ in range(KILL_LANES)]
     threads = [threading.Thread(target=work, args=(lane,)) for lane in lanes]
     for t in threads:
         t.start()
@@ -297,15 +298,24 @@ def fault_lost_replies(lane):
         whole_life(lane, "lost-" + rpc.replace("_", "-"))
 
 
-@scenario
-def fault_failing_replies(lane):
+def failing_replies(lane, calls):
     lane.start()
-    for rpc in CHANGES + READS:
+    for rpc in calls:
         lane.order("clear")
         # the second failure of a pull is waited out for 20 s
         lane.order("plan", rpc=rpc, kind="fail", count=1 if rpc == "pull_image" else 2, status=2,
                    text="write /run/x: no space left on device")
         whole_life(lane, "fail-" + rpc.replace("_", "-"))
+
+
+@scenario
+def fault_failing_changes(lane):
+    failing_replies(lane, CHANGES)
+
+
+@scenario
+def fault_failing_reads(lane):
+    failing_replies(lane, READS)
 
 
 @scenario
