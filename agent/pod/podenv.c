@@ -106,7 +106,7 @@ char *podenv_expand_strict(const struct env_list *env, const char *text, struct 
 	if (!missing)
 		return str_take(&out);
 	str_fini(&out);
-	err_set(e, ERR_INVALID, "missing value for \"%s\"", missing);
+	err_set(e, ERR_INVALID, "missing value for %s", missing);
 	return NULL;
 }
 
