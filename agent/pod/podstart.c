@@ -432,6 +432,15 @@ static void image_event(void *ctx, const char *type, const char *reason, const c
 		pod_container_event(s->pod, s->container, type, reason, "%s", message);
 }
 
+/* The image of a volume is the pod's, not the container's. */
+static void volume_image_event(void *ctx, const char *type, const char *reason, const char *message)
+{
+	struct step *s = ctx;
+
+	if (step_container(s))
+		pod_container_event(s->pod, -1, type, reason, "%s", message);
+}
+
 /* Upstream's error event repeats the reason, not the text, for failed pulls. */
 static void image_failed(struct step *s, const struct image_result *r)
 {
@@ -566,7 +575,7 @@ static void ensure(struct step *s, const char *image, const char *policy,
 		.image = image,
 		.policy = policy,
 		.sandbox = s->start->sandbox_config,
-		.event = image_event,
+		.event = done == on_image ? image_event : volume_image_event,
 		.done = done,
 		.ctx = s,
 	};

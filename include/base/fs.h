@@ -8,8 +8,8 @@
 
 #include "base/err.h"
 
-/* Reads a whole file of at most max_bytes; *ret_text is NUL-terminated behind *ret_len bytes.
- * ret_len may be NULL. */
+/* Reads a whole regular file of at most max_bytes; *ret_text is NUL-terminated behind *ret_len
+ * bytes. ret_len may be NULL. */
 int fs_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len, struct err *e);
 /* Writes beside the target, fsyncs and renames over it. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);

@@ -23,13 +23,17 @@ void fs_closep(int *fd)
 
 int fs_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len, struct err *e)
 {
-	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	AUTO_STR text = { 0 };
+	struct stat st;
 	char chunk[8192];
 	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_os(e, errno, "open %s", path);
+	/* a pipe that nobody writes to would hold its reader for ever */
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID, "%s is not a regular file", path);
 	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
