@@ -153,7 +153,7 @@ static int read_pairs(const char *text, struct json_object *before, enum option_
 		char *at = strchr(parts[i], sep);
 		AUTO_FREE char *key = at ? trimmed(parts[i], (size_t)(at - parts[i])) : NULL;
 		AUTO_FREE char *value = at ? trimmed(at + 1, strlen(at + 1)) : NULL;
-		struct json_object *item, *list = NULL;
+		struct json_object *item = NULL, *list = NULL;
 
 		if (!at)
 			return err_set(e, ERR_INVALID, "\"%s\" is not of the form key%cvalue",

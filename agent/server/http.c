@@ -105,7 +105,7 @@ static int parse_header(char *line, struct http_header *ret, struct err *e)
 static int parse_headers(struct http_head *h, char *at, struct err *e)
 {
 	for (;;) {
-		char *line;
+		char *line = NULL;
 
 		if (next_line(&at, &line, e) < 0)
 			return -1;
@@ -252,7 +252,7 @@ static int parse_status_line(struct http_head *h, char *line, struct err *e)
 static int parse(const char *data, size_t len, struct http_head *h,
 		 int (*first_line)(struct http_head *, char *, struct err *), struct err *e)
 {
-	char *at, *line;
+	char *at, *line = NULL;
 
 	*h = (struct http_head){ 0 };
 	if (len < 4 || memchr(data, '\0', len) || memcmp(data + len - 4, "\r\n\r\n", 4))
