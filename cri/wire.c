@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 enum { KEEP_BYTES = 64 * 1024 }; /* buffers above this are given back after each message */
 
@@ -288,17 +289,6 @@ int wire_status_of_h2(uint32_t error_code)
 	}
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Length of the well-formed UTF-8 sequence at p, or 0. */
 static size_t utf8_len(const uint8_t *p, size_t len)
 {
@@ -350,8 +340,8 @@ void wire_message_decode(struct str *out, const char *raw, size_t len)
 	AUTO_STR bytes = { 0 };
 
 	for (size_t i = 0; i < len; i++) {
-		int hi = raw[i] == '%' && i + 2 < len ? hex_digit(raw[i + 1]) : -1;
-		int lo = hi >= 0 ? hex_digit(raw[i + 2]) : -1;
+		int hi = raw[i] == '%' && i + 2 < len ? str_hex_digit(raw[i + 1]) : -1;
+		int lo = hi >= 0 ? str_hex_digit(raw[i + 2]) : -1;
 
 		if (lo >= 0) {
 			str_append_c(&bytes, (char)(hi << 4 | lo));

@@ -210,17 +210,11 @@ Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
 						  const Core__Container *c,
 						  const struct podconfig_node *node)
 {
-	Cri__LinuxContainerResources *r = proto_new(&cri__linux_container_resources__descriptor);
+	Cri__LinuxContainerResources *r;
 	struct amounts a;
 
 	resources_of_container(c, &a);
-	r->cpu_shares =
-	    resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli : a.cpu_limit_milli);
-	r->memory_limit_in_bytes = a.memory_limit_bytes;
-	if (node->cpu_cfs_quota) {
-		r->cpu_period = node->cpu_period_usec;
-		r->cpu_quota = resources_cpu_quota_usec(a.cpu_limit_milli, node->cpu_period_usec);
-	}
+	r = podconfig_granted(&a, node);
 	r->oom_score_adj = resources_oom_score_adj(spec->pod->spec, c, node->memory_capacity_bytes);
 	/* no swap: the sum of memory and swap is the memory limit */
 	r->memory_swap_limit_in_bytes = a.memory_limit_bytes;

@@ -151,21 +151,28 @@ static Cri__LinuxSandboxSecurityContext *sandbox_security(const struct podspec *
 	return s;
 }
 
+Cri__LinuxContainerResources *podconfig_granted(const struct amounts *a,
+						const struct podconfig_node *node)
+{
+	Cri__LinuxContainerResources *r = proto_new(&cri__linux_container_resources__descriptor);
+
+	r->cpu_shares =
+	    resources_cpu_shares(a->has_cpu_request ? a->cpu_request_milli : a->cpu_limit_milli);
+	r->memory_limit_in_bytes = a->memory_limit_bytes;
+	if (node->cpu_cfs_quota) {
+		r->cpu_period = node->cpu_period_usec;
+		r->cpu_quota = resources_cpu_quota_usec(a->cpu_limit_milli, node->cpu_period_usec);
+	}
+	return r;
+}
+
 static Cri__LinuxContainerResources *sandbox_resources(const struct podspec *spec,
 						       const struct podconfig_node *node)
 {
-	Cri__LinuxContainerResources *r = proto_new(&cri__linux_container_resources__descriptor);
 	struct amounts a;
 
 	resources_of_pod(spec->pod->spec, false, &a);
-	r->cpu_shares =
-	    resources_cpu_shares(a.has_cpu_request ? a.cpu_request_milli : a.cpu_limit_milli);
-	r->memory_limit_in_bytes = a.memory_limit_bytes;
-	if (node->cpu_cfs_quota) {
-		r->cpu_period = node->cpu_period_usec;
-		r->cpu_quota = resources_cpu_quota_usec(a.cpu_limit_milli, node->cpu_period_usec);
-	}
-	return r;
+	return podconfig_granted(&a, node);
 }
 
 static Cri__LinuxContainerResources *overhead_resources(const struct podspec *spec,

@@ -58,6 +58,10 @@ struct container_input {
 
 int podconfig_container(const struct container_input *in, Cri__ContainerConfig **ret_config,
 			struct err *e);
+struct amounts;
+/* Amounts (resource/resources.h) as cgroup values. */
+Cri__LinuxContainerResources *podconfig_granted(const struct amounts *a,
+						const struct podconfig_node *node);
 /* CPU and memory as the container's cgroup gets them. */
 Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
 						  const Core__Container *c,

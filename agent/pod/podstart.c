@@ -474,19 +474,27 @@ static void ensure(struct step *s, const char *image, const char *policy,
 		   void (*done)(void *ctx, const struct image_result *r));
 static void next_mount_image(struct step *s);
 
+/* False when there is nothing to go on with: the step has been told. */
+static bool take_image(struct step *s, const struct image_result *r)
+{
+	s->image = NULL;
+	if (!step_container(s)) {
+		step_done(s);
+		return false;
+	}
+	if (!r->ref) {
+		image_failed(s, r);
+		return false;
+	}
+	return true;
+}
+
 static void on_mount_image(void *ctx, const struct image_result *r)
 {
 	struct step *s = ctx;
 
-	s->image = NULL;
-	if (!step_container(s)) {
-		step_done(s);
+	if (!take_image(s, r))
 		return;
-	}
-	if (!r->ref) {
-		image_failed(s, r);
-		return;
-	}
 	s->start->mount_images[s->start->n_mount_images++] = mem_strdup(r->ref);
 	next_mount_image(s);
 }
@@ -521,15 +529,8 @@ static void on_image(void *ctx, const struct image_result *r)
 	struct step *s = ctx;
 	struct start *st = s->start;
 
-	s->image = NULL;
-	if (!step_container(s)) {
-		step_done(s);
+	if (!take_image(s, r))
 		return;
-	}
-	if (!r->ref) {
-		image_failed(s, r);
-		return;
-	}
 	st->image_ref = mem_strdup(r->ref);
 	st->image_has_uid = r->has_uid;
 	st->image_uid = r->uid;

@@ -39,23 +39,12 @@ static bool is_token(const char *s)
 	return true;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool http_decode(const char *text, size_t len, bool plus, struct str *out)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '%') {
-			int hi = i + 2 < len ? hex_value(text[i + 1]) : -1;
-			int lo = hi >= 0 ? hex_value(text[i + 2]) : -1;
+			int hi = i + 2 < len ? str_hex_digit(text[i + 1]) : -1;
+			int lo = hi >= 0 ? str_hex_digit(text[i + 2]) : -1;
 
 			/* a NUL would end the string for every later reader */
 			if (lo < 0 || hi + lo == 0)
@@ -348,7 +337,7 @@ enum { CHUNK_DIGITS_MAX = 8, CHUNK_LINE_MAX = 4096 };
 
 static int chunk_size_byte(struct http_chunks *c, char b)
 {
-	int v = hex_value(b);
+	int v = str_hex_digit(b);
 
 	if (v >= 0) {
 		if (++c->digits > CHUNK_DIGITS_MAX)

@@ -211,21 +211,25 @@ int64_t payload_fs_user(const Core__PodSpec *spec)
 	return user;
 }
 
+/* What proves who the pod is, is nobody else's to read when it is for one user or group. */
+static mode_t identity_mode(const Core__PodSpec *spec, int64_t user, mode_t mode)
+{
+	const Core__PodSecurityContext *pod = spec->securitycontext;
+
+	return user >= 0 || (pod && pod->has_fsgroup) ? MODE_TOKEN_PRIVATE : mode;
+}
+
 static int put_token(struct payload *p, const struct payload_input *in,
 		     const Core__ServiceAccountTokenProjection *t, mode_t mode, struct err *e)
 {
 	const Core__PodSpec *spec = in->spec->pod->spec;
-	const Core__PodSecurityContext *pod = spec->securitycontext;
 	int64_t user = payload_fs_user(spec);
 	const char *text = NULL;
 	int r = in->token(in->ctx, t, &text, e);
 
 	if (r)
 		return r;
-	/* a token for one user or group is nobody else's to read */
-	if (user >= 0 || (pod && pod->has_fsgroup))
-		mode = MODE_TOKEN_PRIVATE;
-	return put(p, t->path, text, strlen(text), mode, user, e);
+	return put(p, t->path, text, strlen(text), identity_mode(spec, user, mode), user, e);
 }
 
 static int put_bundle(struct payload *p, const struct payload_input *in,
@@ -250,7 +254,6 @@ static int put_certificate(struct payload *p, const struct payload_input *in, si
 			   const Core__PodCertificateProjection *c, mode_t mode, struct err *e)
 {
 	const Core__PodSpec *spec = in->spec->pod->spec;
-	const Core__PodSecurityContext *pod = spec->securitycontext;
 	int64_t user = payload_fs_user(spec);
 	const char *key = NULL, *chain = NULL;
 	AUTO_FREE char *bundle = NULL;
@@ -258,8 +261,7 @@ static int put_certificate(struct payload *p, const struct payload_input *in, si
 
 	if (r)
 		return r;
-	if (user >= 0 || (pod && pod->has_fsgroup))
-		mode = MODE_TOKEN_PRIVATE;
+	mode = identity_mode(spec, user, mode);
 	bundle = str_fmt("%s%s", key, chain);
 	if (put_text(p, c->credentialbundlepath, bundle, mode, user, e) < 0 ||
 	    put_text(p, c->keypath, key, mode, user, e) < 0 ||
