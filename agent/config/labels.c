@@ -70,22 +70,24 @@ static bool in_domain(const char *prefix, const char *domain)
 	return str_eq(prefix, domain) || str_ends(prefix, below);
 }
 
+const char *const labels_well_known[] = {
+	"kubernetes.io/hostname",
+	"topology.kubernetes.io/zone",
+	"topology.kubernetes.io/region",
+	"failure-domain.beta.kubernetes.io/zone",
+	"failure-domain.beta.kubernetes.io/region",
+	"node.kubernetes.io/instance-type",
+	"beta.kubernetes.io/instance-type",
+	"kubernetes.io/os",
+	"kubernetes.io/arch",
+	"beta.kubernetes.io/os",
+	"beta.kubernetes.io/arch",
+	NULL,
+};
+
 bool labels_node_may_set(const char *key)
 {
 	static const char *const domains[] = { "kubelet.kubernetes.io", "node.kubernetes.io" };
-	static const char *const keys[] = {
-		"kubernetes.io/hostname",
-		"topology.kubernetes.io/zone",
-		"topology.kubernetes.io/region",
-		"failure-domain.beta.kubernetes.io/zone",
-		"failure-domain.beta.kubernetes.io/region",
-		"node.kubernetes.io/instance-type",
-		"beta.kubernetes.io/instance-type",
-		"kubernetes.io/os",
-		"kubernetes.io/arch",
-		"beta.kubernetes.io/os",
-		"beta.kubernetes.io/arch",
-	};
 	const char *slash = strchr(key, '/');
 	AUTO_FREE char *prefix = slash ? mem_strndup(key, (size_t)(slash - key)) : NULL;
 
@@ -95,8 +97,8 @@ bool labels_node_may_set(const char *key)
 		if (in_domain(prefix, domains[i]))
 			return true;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (str_eq(keys[i], key))
+	for (size_t i = 0; labels_well_known[i]; i++) {
+		if (str_eq(labels_well_known[i], key))
 			return true;
 	}
 	return false;

@@ -7,5 +7,7 @@
 
 int labels_check_key(const char *key, struct err *e); /* a qualified name: [prefix/]name */
 int labels_check_value(const char *value, struct err *e);
+/* The keys with a meaning of their own that a node may give itself; NULL ends. */
+extern const char *const labels_well_known[];
 /* Keys below kubernetes.io and k8s.io belong to the cluster, but for some. */
 bool labels_node_may_set(const char *key);

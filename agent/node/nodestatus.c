@@ -7,6 +7,7 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "config/labels.h"
 #include "config/threshold.h"
 #include "kube/quantity.h"
 #include "kube/time.h"
@@ -825,26 +826,12 @@ Core__Node *nodestatus_initial(const struct nodestatus_input *in)
 
 void nodestatus_adopt(const struct nodestatus_input *in, Core__Node *node)
 {
-	static const char *const shared[] = {
-		"topology.kubernetes.io/zone",
-		"topology.kubernetes.io/region",
-		"failure-domain.beta.kubernetes.io/zone",
-		"failure-domain.beta.kubernetes.io/region",
-		"node.kubernetes.io/instance-type",
-		"beta.kubernetes.io/instance-type",
-		"kubernetes.io/hostname",
-		"kubernetes.io/os",
-		"kubernetes.io/arch",
-		"beta.kubernetes.io/os",
-		"beta.kubernetes.io/arch",
-	};
-
 	put_own_labels(in, node);
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
-		const char *value = config_pair_get(&in->config->node_labels, shared[i]);
+	for (size_t i = 0; labels_well_known[i]; i++) {
+		const char *value = config_pair_get(&in->config->node_labels, labels_well_known[i]);
 
 		if (value)
-			put_label(node, shared[i], value);
+			put_label(node, labels_well_known[i], value);
 	}
 	put_annotation(node, attach_detach,
 		       in->config->attach_detach_by_controller ? "true" : NULL);
