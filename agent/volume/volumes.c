@@ -325,6 +325,23 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	job_submit(pv->v->env->jobs, job_work, job_done, job_free, j);
 }
 
+bool volumes_used(const struct podspec *spec, const char *volume)
+{
+	for (size_t i = 0; i < spec->n_containers; i++) {
+		const Core__Container *c = spec->containers[i].spec;
+
+		for (size_t k = 0; k < c->n_volumemounts; k++) {
+			if (str_eq(c->volumemounts[k]->name, volume))
+				return true;
+		}
+		for (size_t k = 0; k < c->n_volumedevices; k++) {
+			if (str_eq(c->volumedevices[k]->name, volume))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool supported(const Core__VolumeSource *s)
 {
 	return s && (payload_supported(s) || s->emptydir || s->hostpath || s->image);
@@ -339,7 +356,8 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 	struct err e;
 	int r;
 
-	if (vol->busy || clock_mono_usec() < vol->not_before_usec)
+	if (vol->busy || clock_mono_usec() < vol->not_before_usec ||
+	    !volumes_used(pv->spec, spec->name))
 		return;
 	if (!supported(spec->volumesource)) {
 		err_set(&vol->error, ERR_UNIMPLEMENTED,
@@ -371,7 +389,7 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 static const struct volume *first_missing(const struct pod_volumes *pv)
 {
 	for (size_t i = 0; i < pv->n; i++) {
-		if (!pv->list[i].written)
+		if (!pv->list[i].written && volumes_used(pv->spec, pv->list[i].name))
 			return &pv->list[i];
 	}
 	return NULL;
@@ -536,7 +554,8 @@ void volumes_call_cancel(struct volumes_call *call)
 	free(call);
 }
 
-/* Volumes of a pod never change after creation; labels and annotations do. */
+/* Volumes of a pod never change after creation; labels, annotations and, with ephemeral containers,
+ * who mounts them do. */
 void volumes_update(struct volumes *v, const struct podspec *spec)
 {
 	struct pod_volumes *pv = map_get(&v->pods, spec->uid);
