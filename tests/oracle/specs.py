@@ -287,6 +287,7 @@ one('priority-critical', 'true', podfields={'priorityClassName': 'system-node-cr
 volume('empty-dir', 'emptyDir', {}, 'ls -ldn /v | cut -c1-30; stat -f -c %T /v')
 volume('empty-dir-memory', 'emptyDir', {'medium': 'Memory'}, 'grep " /v " /proc/mounts')
 volume('empty-dir-memory-size', 'emptyDir', {'medium': 'Memory', 'sizeLimit': '8Mi'}, 'grep " /v " /proc/mounts; df -k /v | tail -1 | awk "{print \\$2}"')
+volume('empty-dir-huge-pages', 'emptyDir', {'medium': 'HugePages'}, 'true', until='event:FailedMount')
 volume('empty-dir-size', 'emptyDir', {'sizeLimit': '8Mi'}, 'true')
 volume('empty-dir-read-only', 'emptyDir', {}, 'touch /v/f', mount={'readOnly': True})
 volume('host-path-dir', 'hostPath', {'path': '/etc/kubernetes', 'type': 'Directory'}, 'ls /v')
