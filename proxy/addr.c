@@ -116,3 +116,16 @@ bool prefix_has(const struct prefix *p, const struct addr *a)
 
 	return a->len == p->addr.len && !addr_cmp(&at.addr, &p->addr);
 }
+
+struct addr prefix_last(const struct prefix *p)
+{
+	struct addr last = p->addr;
+
+	for (unsigned i = 0; i < last.len; i++) {
+		unsigned keep = p->bits > 8 * i ? p->bits - 8 * i : 0;
+
+		if (keep < 8)
+			last.b[i] |= (uint8_t)(0xff >> keep);
+	}
+	return last;
+}

@@ -34,5 +34,7 @@ int prefix_cmp(const struct prefix *a, const struct prefix *b);
 bool prefix_has(const struct prefix *p, const struct addr *a);
 /* The prefix of that length around an address. */
 struct prefix prefix_of(const struct addr *a, uint8_t bits);
+/* The highest address in it. */
+struct addr prefix_last(const struct prefix *p);
 /* AF_INET or AF_INET6. */
 int addr_af(const struct addr *a);

@@ -46,21 +46,15 @@ char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod
 	return str_fmt("%s/kubepods%s/pod%s", node->cgroup_root, dir, uid);
 }
 
-void podconfig_annotate_ptr(const struct podspec *spec, size_t *n, void ***items,
-			    const ProtobufCMessageDescriptor *entry)
+static void add_own_annotation(const struct podspec *spec, Cri__PodSandboxConfig *c,
+			       const char *key)
 {
-	static const char *const own[] = { PODSPEC_SEEN, PODSPEC_SOURCE };
-	const Meta__ObjectMeta *m = spec->pod->metadata;
+	const char *value = podspec_any_annotation(spec, key);
 
-	for (size_t i = 0; i < m->n_annotations; i++)
-		proto_push_pair_ptr(n, items, entry, m->annotations[i]->key,
-				    m->annotations[i]->value);
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		const char *value = podspec_any_annotation(spec, own[i]);
-
-		if (value && !podspec_annotation(spec->pod, own[i]))
-			proto_push_pair_ptr(n, items, entry, own[i], value);
-	}
+	if (value && !podspec_annotation(spec->pod, key))
+		proto_push_pair(&c->n_annotations, &c->annotations,
+				&cri__pod_sandbox_config__annotations_entry__descriptor, key,
+				value);
 }
 
 static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
@@ -75,8 +69,12 @@ static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
 	proto_push_pair(&c->n_labels, &c->labels, entry, "io.kubernetes.pod.name", spec->name);
 	proto_push_pair(&c->n_labels, &c->labels, entry, "io.kubernetes.pod.namespace", spec->ns);
 	proto_push_pair(&c->n_labels, &c->labels, entry, "io.kubernetes.pod.uid", spec->uid);
-	podconfig_annotate(spec, &c->n_annotations, &c->annotations,
-			   &cri__pod_sandbox_config__annotations_entry__descriptor);
+	for (size_t i = 0; i < m->n_annotations; i++)
+		proto_push_pair(&c->n_annotations, &c->annotations,
+				&cri__pod_sandbox_config__annotations_entry__descriptor,
+				m->annotations[i]->key, m->annotations[i]->value);
+	add_own_annotation(spec, c, PODSPEC_SEEN);
+	add_own_annotation(spec, c, PODSPEC_SOURCE);
 }
 
 static Cri__Protocol protocol_of(const char *name)

@@ -1,0 +1,51 @@
+/* Numbers of endpoint lists (contract in ids.h). Pure. */
+#include "ids.h"
+
+#include "base/mem.h"
+
+void ids_fini(struct ids *s)
+{
+	free(s->word);
+	*s = (struct ids){ 0 };
+}
+
+static void grow(struct ids *s, size_t words)
+{
+	if (words <= s->n_words)
+		return;
+	s->word = mem_realloc(s->word, words, sizeof(*s->word));
+	memset(s->word + s->n_words, 0, (words - s->n_words) * sizeof(*s->word));
+	s->n_words = words;
+	s->word[0] |= 1; /* 0 means none */
+}
+
+bool ids_claim(struct ids *s, uint32_t id)
+{
+	uint64_t bit = (uint64_t)1 << id % 64;
+
+	grow(s, id / 64 + 1);
+	if (s->word[id / 64] & bit)
+		return false;
+	s->word[id / 64] |= bit;
+	return true;
+}
+
+uint32_t ids_take(struct ids *s, uint32_t step, uint32_t rest, uint32_t max)
+{
+	while (s->hint < s->n_words && s->word[s->hint] == UINT64_MAX)
+		s->hint++;
+	for (uint32_t id = (uint32_t)(s->hint * 64) / step * step + rest; id <= max; id += step) {
+		if (ids_claim(s, id))
+			return id;
+	}
+	return 0;
+}
+
+void ids_give(struct ids *s, uint32_t id)
+{
+	if (!id || id / 64 >= s->n_words)
+		return;
+	s->word[id / 64] &= ~((uint64_t)1 << id % 64);
+	if (s->hint > id / 64)
+		s->hint = id / 64;
+}

@@ -1,0 +1,30 @@
+/* Netlink messages of one nftables transaction. Pure. */
+#pragma once
+
+#include "nftdiff.h"
+#include "skeleton.h"
+
+struct nftbatch {
+	uint8_t *p;
+	size_t len, cap;
+	uint32_t seq; /* of the last message */
+};
+
+void nftbatch_begin(struct nftbatch *b, uint32_t seq);
+void nftbatch_end(struct nftbatch *b);
+void nftbatch_fini(struct nftbatch *b);
+
+/* Our table in that family. Deleting one that is not there is no error: it is created before. */
+void nftbatch_add_table(struct nftbatch *b, enum dataplane_family f);
+void nftbatch_delete_table(struct nftbatch *b, enum dataplane_family f);
+/* Sets, chains, rules and fixed maps. */
+void nftbatch_add_skeleton(struct nftbatch *b, const struct skeleton *s);
+/* All rules anew; sets and chains are there. */
+void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s);
+/* Messages of at most 64 kB. */
+void nftbatch_elements(struct nftbatch *b, enum dataplane_family f, enum nft_op op,
+		       const struct nftlist *list);
+
+/* What the message with that number was about, for errors: "services 10.96.0.1 . tcp . 443".
+ * offset: of the attribute that the kernel blames within the message, 0: not told. */
+void nftbatch_explain(const struct nftbatch *b, uint32_t seq, size_t offset, struct str *out);

@@ -1,0 +1,416 @@
+/* What the kernel says our table holds (contract in nftparse.h). Pure. */
+#include "nftparse.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nftrule.h"
+#include "nftsets.h"
+
+enum { ATTR_MAX = 32 };
+
+struct attrs {
+	const struct nlattr *of[ATTR_MAX];
+};
+
+static void note(struct attrs *a, const struct nlattr *attr)
+{
+	if (mnl_attr_get_type(attr) < ATTR_MAX)
+		a->of[mnl_attr_get_type(attr)] = attr;
+}
+
+static void read_attrs(const struct nlmsghdr *h, struct attrs *ret)
+{
+	const struct nlattr *attr;
+
+	*ret = (struct attrs){ 0 };
+	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg)) note(ret, attr);
+}
+
+static void read_nested(const struct nlattr *nest, struct attrs *ret)
+{
+	const struct nlattr *attr;
+
+	*ret = (struct attrs){ 0 };
+	if (!nest)
+		return;
+	mnl_attr_for_each_nested(attr, nest) note(ret, attr);
+}
+
+static bool text_is(const struct nlattr *attr, const char *text)
+{
+	size_t len = strlen(text) + 1;
+
+	return attr && mnl_attr_get_payload_len(attr) >= len &&
+	       !memcmp(mnl_attr_get_payload(attr), text, len);
+}
+
+/* false: none, or longer than out */
+static bool copy_text(const struct nlattr *attr, char *out, size_t size)
+{
+	size_t len = attr ? mnl_attr_get_payload_len(attr) : 0;
+	const char *p = attr ? mnl_attr_get_payload(attr) : NULL;
+
+	if (!len || !memchr(p, 0, len) || strlen(p) >= size)
+		return false;
+	memset(out, 0, size);
+	memcpy(out, p, strlen(p));
+	return true;
+}
+
+static uint32_t number(const struct nlattr *attr)
+{
+	uint32_t v = 0;
+
+	if (attr && mnl_attr_get_payload_len(attr) >= sizeof(v))
+		memcpy(&v, mnl_attr_get_payload(attr), sizeof(v));
+	return ntohl(v);
+}
+
+/* The bytes of a data attribute when there are exactly so many. */
+static const void *value_of(const struct nlattr *nest, size_t len)
+{
+	struct attrs a;
+
+	read_nested(nest, &a);
+	if (!a.of[NFTA_DATA_VALUE] || mnl_attr_get_payload_len(a.of[NFTA_DATA_VALUE]) != len)
+		return NULL;
+	return mnl_attr_get_payload(a.of[NFTA_DATA_VALUE]);
+}
+
+void nftdump_fini(struct nftdump *d)
+{
+	for (size_t i = 0; i < d->rules.n; i++)
+		nftrule_free(d->rules.v[i]);
+	vec_fini(&d->rules);
+	vec_fini(&d->elems);
+	vec_fini(&d->chains);
+	vec_fini(&d->sets);
+	vec_fini(&d->vmaps);
+}
+
+/* Elements */
+
+static bool read_interval_end(const struct attrs *a, struct nftelem *e, size_t key_len, size_t len)
+{
+	const uint8_t *end = value_of(a->of[NFTA_SET_ELEM_KEY_END], key_len);
+
+	if (end)
+		memcpy(e->data, end + key_len - len, len);
+	return end;
+}
+
+static bool read_element(enum nftset set, enum dataplane_family f, const struct nlattr *elem,
+			 bool key_only, struct nftelem *ret)
+{
+	size_t key_len = nftset_key_len(set, f), data_len = nftset_data_len(set, f);
+	struct nftelem e = { .set = set };
+	const void *data;
+	struct attrs a;
+
+	read_nested(elem, &a);
+	data = value_of(a.of[NFTA_SET_ELEM_KEY], key_len);
+	if (!data)
+		return false;
+	memcpy(e.key, data, key_len);
+	if (nftset_info(set)->interval && !read_interval_end(&a, &e, key_len, data_len))
+		return false;
+	if (!nftset_info(set)->interval && data_len && !key_only) {
+		data = value_of(a.of[NFTA_SET_ELEM_DATA], data_len);
+		if (!data)
+			return false;
+		memcpy(e.data, data, data_len);
+	}
+	*ret = e;
+	return true;
+}
+
+static bool read_vmap(const char *map, const struct nlattr *elem, struct skelvmap *ret)
+{
+	struct skelvmap v = { .name = map };
+	struct attrs a, data, verdict;
+	const void *key;
+	uint32_t code;
+
+	read_nested(elem, &a);
+	key = value_of(a.of[NFTA_SET_ELEM_KEY], sizeof(v.key));
+	read_nested(a.of[NFTA_SET_ELEM_DATA], &data);
+	read_nested(data.of[NFTA_DATA_VERDICT], &verdict);
+	code = number(verdict.of[NFTA_VERDICT_CODE]);
+	if (!key || !verdict.of[NFTA_VERDICT_CODE])
+		return false;
+	memcpy(&v.key, key, sizeof(v.key));
+	if (code == (uint32_t)NFT_GOTO)
+		copy_text(verdict.of[NFTA_VERDICT_CHAIN], v.chain, sizeof(v.chain));
+	else if (code != NF_DROP)
+		return false;
+	*ret = v;
+	return true;
+}
+
+/* The place of a set among ours, NFTSETS_COUNT: none. */
+static size_t find_set(const struct nlattr *name, enum dataplane_family f, struct nftsetdef *ret)
+{
+	size_t i;
+
+	for (i = 0; i < NFTSETS_COUNT; i++) {
+		nftsets_get(i, f, ret);
+		if (text_is(name, ret->name))
+			break;
+	}
+	return i;
+}
+
+static int parse_elements(struct nftdump *d, const struct attrs *a, struct err *e)
+{
+	const struct nlattr *list = a->of[NFTA_SET_ELEM_LIST_ELEMENTS], *elem;
+	struct nftsetdef def;
+	size_t set = find_set(a->of[NFTA_SET_ELEM_LIST_SET], d->family, &def);
+
+	/* what clients are remembered is the kernel's own */
+	if (!list || set == NFTSETS_COUNT || str_eq(def.name, SKEL_AFFINITY))
+		return 0;
+	mnl_attr_for_each_nested(elem, list)
+	{
+		struct nftelem x;
+		struct skelvmap v;
+		bool ok = set < NFTSET_COUNT
+			      ? read_element((enum nftset)set, d->family, elem, false, &x)
+			      : read_vmap(def.name, elem, &v);
+
+		if (!ok)
+			return err_set(e, ERR_REMOTE, "an element of set %s is none of ours",
+				       def.name);
+		if (set < NFTSET_COUNT)
+			vec_push(&d->elems, x);
+		else
+			vec_push(&d->vmaps, v);
+	}
+	return 0;
+}
+
+bool nftparse_print(const struct nlmsghdr *h, const struct nlattr *elem, struct str *out)
+{
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+	enum dataplane_family f = g->nfgen_family == NFPROTO_IPV4 ? DATAPLANE_IPV4 : DATAPLANE_IPV6;
+	bool key_only = (h->nlmsg_type & 0xff) == NFT_MSG_DELSETELEM;
+	struct nftsetdef def;
+	struct nftelem x;
+	struct nftref r;
+	struct attrs a;
+	size_t set;
+
+	read_attrs(h, &a);
+	set = find_set(a.of[NFTA_SET_ELEM_LIST_SET], f, &def);
+	if (set >= NFTSET_COUNT || !read_element((enum nftset)set, f, elem, key_only, &x))
+		return false;
+	r = (struct nftref){ .set = x.set, .key = x.key, .data = x.data };
+	r.key_len = nftset_key_len(x.set, f);
+	r.data_len = key_only && !nftset_info(x.set)->interval ? 0 : nftset_data_len(x.set, f);
+	nftref_print(&r, f, out);
+	return true;
+}
+
+/* Chains, sets, rules */
+
+static void parse_chain(struct nftdump *d, const struct attrs *a)
+{
+	static const struct {
+		uint32_t hook;
+		enum skel_hook kind;
+		int32_t priority;
+	} hooks[] = { { NF_INET_PRE_ROUTING, SKEL_PREROUTING, -100 },
+		      { NF_INET_LOCAL_OUT, SKEL_OUTPUT, -100 },
+		      { NF_INET_POST_ROUTING, SKEL_POSTROUTING, 100 } };
+	struct skelchain c = { .hook = SKEL_NO_HOOK };
+	struct attrs hook;
+	bool known = !a->of[NFTA_CHAIN_HOOK];
+
+	read_nested(a->of[NFTA_CHAIN_HOOK], &hook);
+	for (size_t i = 0; !known && i < ARRAY_SIZE(hooks); i++) {
+		if (hook.of[NFTA_HOOK_HOOKNUM] &&
+		    number(hook.of[NFTA_HOOK_HOOKNUM]) == hooks[i].hook &&
+		    (int32_t)number(hook.of[NFTA_HOOK_PRIORITY]) == hooks[i].priority &&
+		    text_is(a->of[NFTA_CHAIN_TYPE], "nat")) {
+			c.hook = hooks[i].kind;
+			known = true;
+		}
+	}
+	if (!copy_text(a->of[NFTA_CHAIN_NAME], c.name, sizeof(c.name)) || !known)
+		d->foreign = true;
+	else
+		vec_push(&d->chains, c);
+}
+
+static void parse_set(struct nftdump *d, const struct attrs *a)
+{
+	struct nftdumpset s = { .flags = number(a->of[NFTA_SET_FLAGS]),
+				.key_type = number(a->of[NFTA_SET_KEY_TYPE]),
+				.key_len = number(a->of[NFTA_SET_KEY_LEN]),
+				.data_type = number(a->of[NFTA_SET_DATA_TYPE]),
+				.data_len = number(a->of[NFTA_SET_DATA_LEN]) };
+
+	if (copy_text(a->of[NFTA_SET_NAME], s.name, sizeof(s.name)))
+		vec_push(&d->sets, s);
+	else
+		d->foreign = true;
+}
+
+static int parse_rule(struct nftdump *d, const struct nlmsghdr *h, struct err *e)
+{
+	struct nftnl_rule *r = nftnl_rule_alloc();
+	const char *chain;
+	unsigned n;
+
+	if (nftnl_rule_nlmsg_parse(h, r) < 0 || !nftnl_rule_get_str(r, NFTNL_RULE_CHAIN)) {
+		nftrule_free(r);
+		return err_set(e, ERR_REMOTE, "a rule of our table cannot be read");
+	}
+	chain = nftnl_rule_get_str(r, NFTNL_RULE_CHAIN);
+	if (sscanf(chain, "remember%u", &n) == 1 && n < FRONT_TIMEOUT_COUNT &&
+	    nftrule_timeout_sec(r))
+		d->timeout_sec[n] = nftrule_timeout_sec(r);
+	vec_push(&d->rules, r);
+	return 0;
+}
+
+int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, struct err *e)
+{
+	const struct nfgenmsg *g;
+	struct attrs a;
+
+	if (len < sizeof(*h) + sizeof(*g) || h->nlmsg_len > len ||
+	    h->nlmsg_len < sizeof(*h) + sizeof(*g))
+		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
+	g = mnl_nlmsg_get_payload(h);
+	read_attrs(h, &a);
+	/* the table's name is the first attribute of all of them */
+	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !text_is(a.of[1], NFT_TABLE) ||
+	    g->nfgen_family != (d->family == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6))
+		return 0;
+	switch (h->nlmsg_type & 0xff) {
+	case NFT_MSG_NEWTABLE:
+		d->table = true;
+		return 0;
+	case NFT_MSG_NEWCHAIN:
+		parse_chain(d, &a);
+		return 0;
+	case NFT_MSG_NEWSET:
+		parse_set(d, &a);
+		return 0;
+	case NFT_MSG_NEWRULE:
+		return parse_rule(d, h, e);
+	case NFT_MSG_NEWSETELEM:
+		return parse_elements(d, &a, e);
+	default:
+		return 0;
+	}
+}
+
+/* Comparison */
+
+static bool same_sets(const struct nftdump *d)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < d->sets.n; i++) {
+		const struct nftdumpset *s = &d->sets.v[i];
+
+		for (size_t j = 0; j < NFTSETS_COUNT; j++) {
+			struct nftsetdef w;
+
+			nftsets_get(j, d->family, &w);
+			found += str_eq(w.name, s->name) && w.key_type == s->key_type &&
+				 w.key_len == s->key_len && w.data_type == s->data_type &&
+				 (!w.data_len || w.data_len == s->data_len) &&
+				 (s->flags & w.flags) == w.flags;
+		}
+	}
+	return found == NFTSETS_COUNT && d->sets.n == NFTSETS_COUNT;
+}
+
+/* The same n values, in whatever order. */
+static bool same_values(const void *a, const void *b, size_t n, size_t size,
+			int (*compare)(const void *, const void *))
+{
+	AUTO_FREE char *x = mem_dup(a, n * size);
+	AUTO_FREE char *y = mem_dup(b, n * size);
+	bool same = true;
+
+	qsort(x, n, size, compare);
+	qsort(y, n, size, compare);
+	for (size_t i = 0; i < n; i++)
+		same &= !compare(x + i * size, y + i * size);
+	return same;
+}
+
+static int chain_compare(const void *a, const void *b)
+{
+	const struct skelchain *x = a, *y = b;
+	int r = strcmp(x->name, y->name);
+
+	return r ? r : (x->hook > y->hook) - (x->hook < y->hook);
+}
+
+static bool same_chains(const struct nftdump *d, const struct skeleton *want)
+{
+	return d->chains.n == want->chains.n &&
+	       same_values(d->chains.v, want->chains.v, want->chains.n, sizeof(*want->chains.v),
+			   chain_compare);
+}
+
+static int vmap_compare(const void *a, const void *b)
+{
+	const struct skelvmap *x = a, *y = b;
+	int r = strcmp(x->name, y->name);
+
+	if (!r)
+		r = (x->key > y->key) - (x->key < y->key);
+	return r ? r : strcmp(x->chain, y->chain);
+}
+
+static bool same_vmaps(const struct nftdump *d, const struct skeleton *want)
+{
+	return d->vmaps.n == want->vmaps.n && same_values(d->vmaps.v, want->vmaps.v, want->vmaps.n,
+							  sizeof(*want->vmaps.v), vmap_compare);
+}
+
+/* Rules of a chain come in order; chains come in any. */
+static bool same_rules(const struct nftdump *d, const struct skeleton *want)
+{
+	AUTO_FREE bool *used = mem_calloc(d->rules.n + 1, sizeof(*used));
+
+	if (d->rules.n != want->rules.n)
+		return false;
+	for (size_t i = 0; i < want->rules.n; i++) {
+		struct nftnl_rule *w = nftrule_make(&want->rules.v[i], want->family);
+		size_t j;
+		bool same;
+
+		for (j = 0; j < d->rules.n; j++) {
+			if (!used[j] && !strcmp(nftnl_rule_get_str(d->rules.v[j], NFTNL_RULE_CHAIN),
+						want->rules.v[i].chain))
+				break;
+		}
+		same = j < d->rules.n && nftrule_covers(d->rules.v[j], w);
+		nftrule_free(w);
+		if (!same)
+			return false;
+		used[j] = true;
+	}
+	return true;
+}
+
+enum nftparse_verdict nftparse_compare(const struct nftdump *d, const struct skeleton *want)
+{
+	if (!d->table || d->foreign || !same_sets(d) || !same_chains(d, want) ||
+	    !same_vmaps(d, want))
+		return NFTPARSE_ALL;
+	return same_rules(d, want) ? NFTPARSE_SAME : NFTPARSE_RULES;
+}

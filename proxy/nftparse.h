@@ -1,0 +1,46 @@
+/* What the kernel says our table holds. Pure.
+ *
+ * Bytes come from the kernel, yet every length is checked: what does not fit our sets is an error,
+ * and the table is made anew.
+ */
+#pragma once
+
+#include <linux/netlink.h>
+
+#include "base/err.h"
+#include "nftmodel.h"
+#include "skeleton.h"
+
+struct nftnl_rule;
+
+struct nftdumpset {
+	char name[32];
+	uint32_t flags, key_type, key_len, data_type, data_len;
+};
+
+struct nftdump {
+	enum dataplane_family family;
+	bool table;   /* there is one */
+	bool foreign; /* it holds what we never made */
+	nftelems elems;
+	VEC(struct skelchain) chains;
+	VEC(struct nftdumpset) sets;
+	VEC(struct nftnl_rule *) rules;
+	VEC(struct skelvmap) vmaps; /* name points to static text */
+	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT];
+};
+
+void nftdump_fini(struct nftdump *d);
+/* One message of a dump; others than of our table are passed over. len: bytes at h. */
+int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, struct err *e);
+
+enum nftparse_verdict {
+	NFTPARSE_SAME,
+	NFTPARSE_RULES, /* rules differ: settings changed, or somebody else was at work */
+	NFTPARSE_ALL,   /* sets, chains or fixed maps differ, or there is no table */
+};
+enum nftparse_verdict nftparse_compare(const struct nftdump *d, const struct skeleton *want);
+
+/* Text of an element attribute in a message about elements: "services 10.96.0.1 . tcp . 443".
+ * false: not one of ours. */
+bool nftparse_print(const struct nlmsghdr *h, const struct nlattr *elem, struct str *out);

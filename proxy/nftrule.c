@@ -1,0 +1,358 @@
+/* Rules as libnftnl has them (contract in nftrule.h). Pure. */
+#include "nftrule.h"
+
+/* libnftnl's header uses FILE without including it */
+#include <stdio.h>
+
+#include <arpa/inet.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
+
+/* Word w of the registers, numbered as the kernel prints them. */
+static uint32_t reg(uint32_t w)
+{
+	return w % 4 ? NFT_REG32_00 + w : NFT_REG_1 + w / 4;
+}
+
+static struct nftnl_expr *expr(struct nftnl_rule *r, const char *name)
+{
+	struct nftnl_expr *e = nftnl_expr_alloc(name);
+
+	nftnl_rule_add_expr(r, e);
+	return e;
+}
+
+static uint8_t nfproto(enum dataplane_family f)
+{
+	return f == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+}
+
+static void payload(struct nftnl_rule *r, uint32_t base, uint32_t offset, size_t len, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "payload");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, (uint32_t)len);
+}
+
+static void load_addr(struct nftnl_rule *r, enum dataplane_family f, bool source, uint32_t w)
+{
+	/* where the IP headers have them */
+	static const uint32_t offsets[DATAPLANE_FAMILIES][2] = { { 16, 12 }, { 24, 8 } };
+
+	payload(r, NFT_PAYLOAD_NETWORK_HEADER, offsets[f][source], nft_addr_len(f), w);
+}
+
+static void meta(struct nftnl_rule *r, uint32_t key, uint16_t which, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "meta");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
+	nftnl_expr_set_u32(e, which, reg(w));
+}
+
+static void bitwise(struct nftnl_rule *r, uint32_t w, const void *mask, const void * xor,
+		    size_t len)
+{
+	struct nftnl_expr *e = expr(r, "bitwise");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, (uint32_t)len);
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)len);
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, xor, (uint32_t)len);
+}
+
+static void mask_addr(struct nftnl_rule *r, enum dataplane_family f, uint32_t w, uint32_t bits)
+{
+	static const uint8_t zero[16];
+	struct addr ones = { .len = (uint8_t)nft_addr_len(f) };
+	struct prefix p;
+
+	memset(ones.b, 0xff, sizeof(ones.b));
+	p = prefix_of(&ones, (uint8_t)bits);
+	bitwise(r, w, p.addr.b, zero, p.addr.len);
+}
+
+static void compare(struct nftnl_rule *r, uint32_t w, uint32_t how, const void *data, size_t len)
+{
+	struct nftnl_expr *e = expr(r, "cmp");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, how);
+	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, (uint32_t)len);
+}
+
+static struct nftnl_expr *lookup(struct nftnl_rule *r, const struct skelop *o)
+{
+	struct nftnl_expr *e = expr(r, "lookup");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, reg(o->a));
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, o->name);
+	return e;
+}
+
+static void add_lookup(struct nftnl_rule *r, const struct skelop *o)
+{
+	struct nftnl_expr *e = lookup(r, o);
+
+	if (o->op == SKEL_LOOKUP_DATA)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, reg(o->b));
+	else if (o->op == SKEL_VMAP)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+	else if (o->op == SKEL_LOOKUP_NOT)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+}
+
+static void update(struct nftnl_rule *r, const struct skelop *o)
+{
+	struct nftnl_expr *e = expr(r, "dynset");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, reg(o->a));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, reg(o->b));
+	nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, (uint64_t)o->c * 1000);
+	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, o->name);
+}
+
+static void verdict(struct nftnl_rule *r, uint32_t code, const char *chain)
+{
+	struct nftnl_expr *e = expr(r, "immediate");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, code);
+	if (chain)
+		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
+}
+
+static void dnat(struct nftnl_rule *r, enum dataplane_family f, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "nat");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, nfproto(f));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, reg(w + (uint32_t)nft_addr_len(f) / 4));
+}
+
+static void reject(struct nftnl_rule *r, enum dataplane_family f, bool reset)
+{
+	static const uint8_t unreachable[] = { ICMP_PORT_UNREACH, ICMP6_DST_UNREACH_NOPORT };
+	struct nftnl_expr *e = expr(r, "reject");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE,
+			   reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMP_UNREACH);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, reset ? 0 : unreachable[f]);
+}
+
+static void swap(struct nftnl_rule *r, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "byteorder");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, 4);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, 4);
+}
+
+static void load_other(struct nftnl_rule *r, const struct skelop *o)
+{
+	static const uint32_t zero;
+	struct nftnl_expr *e;
+
+	if (o->op == SKEL_LOAD_CT_STATUS) {
+		e = expr(r, "ct");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATUS);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg(o->a));
+	} else if (o->op == SKEL_LOAD_ADDR_TYPE) {
+		e = expr(r, "fib");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg(o->a));
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	} else if (o->op == SKEL_RANDOM) {
+		e = expr(r, "numgen");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_NG_DREG, reg(o->a));
+		nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, o->b);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_NG_OFFSET, 0);
+	} else { /* SKEL_ZERO */
+		e = expr(r, "immediate");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, reg(o->a));
+		nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &zero, sizeof(zero));
+	}
+}
+
+/* Loads and tests. false: o is something else. */
+static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struct skelop *o)
+{
+	switch (o->op) {
+	case SKEL_LOAD_DADDR:
+	case SKEL_LOAD_SADDR:
+		load_addr(r, f, o->op == SKEL_LOAD_SADDR, o->a);
+		return true;
+	case SKEL_LOAD_DPORT:
+		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, o->a);
+		return true;
+	case SKEL_LOAD_PROTO:
+		meta(r, NFT_META_L4PROTO, NFTNL_EXPR_META_DREG, o->a);
+		return true;
+	case SKEL_LOAD_PRIORITY:
+		meta(r, NFT_META_PRIORITY, NFTNL_EXPR_META_DREG, o->a);
+		return true;
+	case SKEL_LOAD_MARK:
+		meta(r, NFT_META_MARK, NFTNL_EXPR_META_DREG, o->a);
+		return true;
+	case SKEL_LOAD_IIFNAME:
+		meta(r, NFT_META_IIFNAME, NFTNL_EXPR_META_DREG, o->a);
+		return true;
+	case SKEL_LOAD_CT_STATUS:
+	case SKEL_LOAD_ADDR_TYPE:
+	case SKEL_RANDOM:
+	case SKEL_ZERO:
+		load_other(r, o);
+		return true;
+	case SKEL_MASK:
+		bitwise(r, o->a, &o->b, &o->c, sizeof(o->b));
+		return true;
+	case SKEL_MASK_ADDR:
+		mask_addr(r, f, o->a, o->b);
+		return true;
+	case SKEL_SWAP:
+		swap(r, o->a);
+		return true;
+	case SKEL_IS:
+		compare(r, o->a, NFT_CMP_EQ, &o->b, sizeof(o->b));
+		return true;
+	case SKEL_IS_BYTES:
+	case SKEL_IS_NOT_BYTES:
+		compare(r, o->a, o->op == SKEL_IS_BYTES ? NFT_CMP_EQ : NFT_CMP_NEQ, o->bytes,
+			o->len);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void add_action(struct nftnl_rule *r, enum dataplane_family f, const struct skelop *o)
+{
+	switch (o->op) {
+	case SKEL_UPDATE:
+		update(r, o);
+		break;
+	case SKEL_SET_PRIORITY:
+		meta(r, NFT_META_PRIORITY, NFTNL_EXPR_META_SREG, o->a);
+		break;
+	case SKEL_SET_MARK:
+		meta(r, NFT_META_MARK, NFTNL_EXPR_META_SREG, o->a);
+		break;
+	case SKEL_DNAT:
+		dnat(r, f, o->a);
+		break;
+	case SKEL_MASQUERADE:
+		nftnl_expr_set_u32(expr(r, "masq"), NFTNL_EXPR_MASQ_FLAGS,
+				   NF_NAT_RANGE_PROTO_RANDOM_FULLY);
+		break;
+	case SKEL_REJECT_RESET:
+	case SKEL_REJECT:
+		reject(r, f, o->op == SKEL_REJECT_RESET);
+		break;
+	case SKEL_DROP:
+		verdict(r, NF_DROP, NULL);
+		break;
+	case SKEL_RETURN:
+		verdict(r, (uint32_t)NFT_RETURN, NULL);
+		break;
+	case SKEL_JUMP:
+		verdict(r, (uint32_t)NFT_JUMP, o->name);
+		break;
+	case SKEL_GOTO:
+		verdict(r, (uint32_t)NFT_GOTO, o->name);
+		break;
+	default: /* the lookups */
+		add_lookup(r, o);
+		break;
+	}
+}
+
+struct nftnl_rule *nftrule_make(const struct skelrule *in, enum dataplane_family f)
+{
+	struct nftnl_rule *r = nftnl_rule_alloc();
+
+	nftnl_rule_set_u32(r, NFTNL_RULE_FAMILY, nfproto(f));
+	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, NFT_TABLE);
+	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, in->chain);
+	for (size_t i = 0; i < in->n; i++) {
+		if (!add_match(r, f, &in->op[i]))
+			add_action(r, f, &in->op[i]);
+	}
+	return r;
+}
+
+void nftrule_free(struct nftnl_rule *r)
+{
+	if (r)
+		nftnl_rule_free(r);
+}
+
+/* Attributes of any expression are numbered from NFTNL_EXPR_BASE, fewer than this. */
+enum { ATTRS_MAX = 12 };
+
+static bool expr_covers(const struct nftnl_expr *have, const struct nftnl_expr *want)
+{
+	if (strcmp(nftnl_expr_get_str(have, NFTNL_EXPR_NAME),
+		   nftnl_expr_get_str(want, NFTNL_EXPR_NAME)))
+		return false;
+	for (uint16_t i = NFTNL_EXPR_BASE; i < NFTNL_EXPR_BASE + ATTRS_MAX; i++) {
+		uint32_t len_h = 0, len_w = 0;
+		const void *h, *w;
+
+		if (!nftnl_expr_is_set(want, i))
+			continue;
+		h = nftnl_expr_is_set(have, i) ? nftnl_expr_get(have, i, &len_h) : NULL;
+		w = nftnl_expr_get(want, i, &len_w);
+		if (!h || !w || len_h != len_w || memcmp(h, w, len_w))
+			return false;
+	}
+	return true;
+}
+
+bool nftrule_covers(const struct nftnl_rule *have, const struct nftnl_rule *want)
+{
+	struct nftnl_expr_iter *h = nftnl_expr_iter_create(have);
+	struct nftnl_expr_iter *w = nftnl_expr_iter_create(want);
+	struct nftnl_expr *e, *x;
+	bool same = true;
+
+	do {
+		e = nftnl_expr_iter_next(h);
+		x = nftnl_expr_iter_next(w);
+		same = !e == !x && (!e || expr_covers(e, x));
+	} while (same && e);
+	nftnl_expr_iter_destroy(h);
+	nftnl_expr_iter_destroy(w);
+	return same;
+}
+
+uint32_t nftrule_timeout_sec(const struct nftnl_rule *r)
+{
+	struct nftnl_expr_iter *it = nftnl_expr_iter_create(r);
+	struct nftnl_expr *e;
+	uint32_t sec = 0;
+
+	while ((e = nftnl_expr_iter_next(it))) {
+		if (!strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "dynset") &&
+		    nftnl_expr_is_set(e, NFTNL_EXPR_DYNSET_TIMEOUT))
+			sec = (uint32_t)(nftnl_expr_get_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT) / 1000);
+	}
+	nftnl_expr_iter_destroy(it);
+	return sec;
+}

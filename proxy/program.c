@@ -1,0 +1,785 @@
+/* One family's table: from services to transactions (contract in program.h). Effect. */
+#include "program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ids.h"
+#include "ruleset.h"
+
+/* How long what packets may still be led to stays. */
+enum { GRAVE_USEC = 1000 * USEC_PER_MSEC };
+enum { KEY_TEXT = 2 + 2 * NFT_KEY_MAX + 1 };
+
+/* An element that is out of use and waits for its removal, raw bytes behind it. */
+struct grave {
+	int64_t due_usec;
+	size_t raw_len;
+	uint8_t raw[];
+};
+
+struct freed_id {
+	int64_t due_usec;
+	uint32_t id;
+};
+
+struct program {
+	enum dataplane_family family;
+	struct svcstore *store;
+	struct nftio *io;
+	program_warn_fn *warn;
+	void *ctx;
+
+	struct skeleton_settings settings;
+	char *local_interface;
+	struct program_node node;
+	VEC(struct addr) node_port_ips;
+
+	VEC(struct svc *) dirty;
+	bool trusted;       /* the kernel holds what we think */
+	bool seeded;        /* ids of an earlier life were taken over */
+	bool rules_changed; /* settings did */
+	struct nftlist node_list;
+	struct map claims; /* key text → struct svc that owns the front end */
+	struct map shared; /* key text → how many lists hold the element */
+	struct map graves; /* key text → struct grave */
+	int64_t grave_due_usec;
+	struct ids ids;
+	VEC(struct freed_id) freed;
+	uint64_t no_local[2];
+	size_t blocked;
+	bool released; /* a front end became free */
+
+	/* of the sync that runs */
+	int64_t now_usec;
+	struct svc *current;
+	struct nftplan plan;
+	struct nftlist *kernel_lists; /* seeding: pointees in the kernel by list id */
+	size_t n_kernel_lists;
+	struct map kernel_fronts; /* seeding: key text → front value */
+	struct program_result *result;
+};
+
+static void key_text(enum nftset set, const uint8_t *key, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*out++ = (char)('A' + set);
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[key[i] >> 4];
+		*out++ = digits[key[i] & 15];
+	}
+	*out = 0;
+}
+
+static void ref_text(const struct nftref *e, char *out)
+{
+	key_text(e->set, e->key, e->key_len, out);
+}
+
+struct program *program_new(enum dataplane_family f, struct svcstore *store, struct nftio *io,
+			    program_warn_fn *warn, void *ctx)
+{
+	struct program *p = NEW(struct program);
+
+	p->family = f;
+	p->store = store;
+	p->io = io;
+	p->warn = warn;
+	p->ctx = ctx;
+	p->rules_changed = true;
+	p->settings.family = f;
+	return p;
+}
+
+static void free_values(struct map *m)
+{
+	void *value;
+
+	for (size_t at = 0; map_next(m, &at, NULL, &value);)
+		free(value);
+	map_fini(m);
+}
+
+void program_free(struct program *p)
+{
+	if (!p)
+		return;
+	map_fini(&p->claims);
+	map_fini(&p->shared);
+	free_values(&p->graves);
+	nftplan_fini(&p->plan);
+	nftlist_fini(&p->node_list);
+	ids_fini(&p->ids);
+	vec_fini(&p->freed);
+	vec_fini(&p->dirty);
+	vec_fini(&p->node_port_ips);
+	free(p->local_interface);
+	free(p);
+}
+
+void program_mark(struct program *p, struct svc *svc)
+{
+	if (svc->family[p->family].dirty)
+		return;
+	svc->family[p->family].dirty = true;
+	vec_push(&p->dirty, svc);
+}
+
+void program_mark_all(struct program *p)
+{
+	void *svc;
+
+	for (size_t at = 0; map_next(&p->store->services, &at, NULL, &svc);)
+		program_mark(p, svc);
+}
+
+void program_distrust(struct program *p)
+{
+	p->trusted = false;
+}
+
+void program_configure(struct program *p, const struct skeleton_settings *s,
+		       const struct program_node *node)
+{
+	uint32_t timeouts[FRONT_TIMEOUT_COUNT];
+
+	memcpy(timeouts, p->settings.timeout_sec, sizeof(timeouts));
+	free(p->local_interface);
+	p->local_interface = mem_strdup(s->local_interface);
+	p->settings = *s;
+	p->settings.family = p->family;
+	p->settings.local_interface = p->local_interface;
+	memcpy(p->settings.timeout_sec, timeouts, sizeof(timeouts));
+	p->node = *node;
+	p->node_port_ips.n = 0;
+	for (size_t i = 0; i < node->n_node_port_ips; i++) {
+		if (node->node_port_ips[i].len == nft_addr_len(p->family))
+			vec_push(&p->node_port_ips, node->node_port_ips[i]);
+	}
+	p->rules_changed = true;
+}
+
+bool program_pending(const struct program *p)
+{
+	return p->dirty.n || !p->trusted || p->rules_changed;
+}
+
+int64_t program_due_usec(const struct program *p)
+{
+	return p->grave_due_usec;
+}
+
+const uint64_t *program_no_local(const struct program *p)
+{
+	return p->no_local;
+}
+
+void program_model(const struct program *p, const struct svc *svc, const struct svcport *port,
+		   svcendpoints *endpoints, struct svcmodel *ret)
+{
+	svcstore_endpoints(p->store, svc, port, p->family, endpoints);
+	svcmodel_port(svc, port, p->family, endpoints, &p->node.node_ip, ret);
+}
+
+/* Removal in two steps */
+
+static void bury(struct program *p, const struct nftref *e)
+{
+	struct grave *g = mem_calloc(1, sizeof(*g) + e->raw_len);
+	char key[KEY_TEXT];
+
+	ref_text(e, key);
+	g->due_usec = p->now_usec + GRAVE_USEC;
+	g->raw_len = e->raw_len;
+	memcpy(g->raw, e->raw, e->raw_len);
+	free(map_put(&p->graves, key, g));
+	if (!p->grave_due_usec)
+		p->grave_due_usec = g->due_usec;
+}
+
+static void emit_grave(struct program *p, const struct grave *g)
+{
+	struct nftlist l = { .p = (uint8_t *)(uintptr_t)g->raw, .len = g->raw_len, .n = 1 };
+	struct nftref e;
+
+	for (size_t at = 0; nftlist_next(&l, p->family, &at, &e);)
+		nftplan_add(&p->plan, NFT_DELETE, &e);
+}
+
+/* The element comes back: true when the kernel has it as it should be. */
+static bool exhume(struct program *p, const struct nftref *e)
+{
+	char key[KEY_TEXT];
+	AUTO_FREE struct grave *g = NULL;
+
+	ref_text(e, key);
+	g = map_remove(&p->graves, key);
+	if (!g)
+		return false;
+	if (g->raw_len == e->raw_len && !memcmp(g->raw, e->raw, e->raw_len))
+		return true;
+	emit_grave(p, g);
+	return false;
+}
+
+static bool graves_due(const struct program *p)
+{
+	return p->grave_due_usec && p->grave_due_usec <= p->now_usec;
+}
+
+static void emit_due_graves(struct program *p)
+{
+	void *value;
+
+	for (size_t at = 0; graves_due(p) && map_next(&p->graves, &at, NULL, &value);) {
+		const struct grave *g = value;
+
+		if (g->due_usec <= p->now_usec)
+			emit_grave(p, g);
+	}
+}
+
+/* After their removal was committed; ids are free for others from then on. */
+static void drop_due_graves(struct program *p)
+{
+	int64_t next = 0;
+	size_t kept = 0;
+	const char *key;
+	void *value;
+
+	if (!graves_due(p))
+		return;
+	for (size_t at = 0; map_next(&p->graves, &at, &key, &value);) {
+		struct grave *g = value;
+
+		if (g->due_usec <= p->now_usec) {
+			map_remove(&p->graves, key);
+			free(g);
+		} else if (!next || g->due_usec < next) {
+			next = g->due_usec;
+		}
+	}
+	for (size_t i = 0; i < p->freed.n; i++) {
+		if (p->freed.v[i].due_usec <= p->now_usec) {
+			ids_give(&p->ids, p->freed.v[i].id);
+			continue;
+		}
+		if (!next || p->freed.v[i].due_usec < next)
+			next = p->freed.v[i].due_usec;
+		p->freed.v[kept++] = p->freed.v[i];
+	}
+	p->freed.n = kept;
+	p->grave_due_usec = next;
+}
+
+/* Differences into the plan */
+
+/* Into the kernel: what others may be led to goes later. */
+static void plan_change(void *ctx, enum nft_op op, const struct nftref *e)
+{
+	struct program *p = ctx;
+
+	if (nftset_is_pointee(e->set)) {
+		if (op == NFT_DELETE) {
+			bury(p, e);
+			return;
+		}
+		if (exhume(p, e))
+			return;
+	}
+	p->result->adds += op == NFT_ADD;
+	p->result->deletes += op == NFT_DELETE;
+	nftplan_add(&p->plan, op, e);
+}
+
+/* A changed value is deleted and added: in the end whoever has a front end owns it. */
+static void note_owner(struct program *p, enum nft_op op, const struct nftref *e)
+{
+	char key[KEY_TEXT];
+
+	ref_text(e, key);
+	if (op == NFT_ADD) {
+		map_put(&p->claims, key, p->current);
+	} else {
+		map_remove(&p->claims, key);
+		p->released = true;
+	}
+}
+
+/* From one list of a service to its next: what lists share is counted. */
+static void list_change(void *ctx, enum nft_op op, const struct nftref *e)
+{
+	struct program *p = ctx;
+	char key[KEY_TEXT];
+	size_t n;
+
+	if (nftset_is_shared(e->set)) {
+		ref_text(e, key);
+		n = (size_t)map_get(&p->shared, key);
+		n = op == NFT_ADD ? n + 1 : n - 1;
+		if (n)
+			map_put(&p->shared, key, (void *)n);
+		else
+			map_remove(&p->shared, key);
+		if (n != (op == NFT_ADD))
+			return;
+	}
+	if (nftset_is_front(e->set))
+		note_owner(p, op, e);
+	plan_change(p, op, e);
+}
+
+/* Ids */
+
+static void release_id(struct program *p, uint32_t *id)
+{
+	if (!*id)
+		return;
+	vec_push(&p->freed, (struct freed_id){ .due_usec = p->now_usec + GRAVE_USEC, .id = *id });
+	if (!p->grave_due_usec)
+		p->grave_due_usec = p->now_usec + GRAVE_USEC;
+	*id = 0;
+}
+
+static void release_gone(struct program *p, struct svc *svc)
+{
+	for (size_t i = 0; i < svc->gone.n; i++) {
+		for (size_t policy = 0; policy < SVC_POLICIES; policy++)
+			release_id(p, &svc->gone.v[i].id[p->family][policy]);
+	}
+}
+
+/* Index of a time-out; a new one changes a rule. With all taken the next longer one has to do. */
+static uint32_t timeout_index(struct program *p, uint32_t sec)
+{
+	uint32_t *v = p->settings.timeout_sec, best = 0;
+
+	for (uint32_t i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
+		if (v[i] == sec)
+			return i;
+		if (!v[i]) {
+			v[i] = sec;
+			p->rules_changed = true;
+			return i;
+		}
+		if (v[i] >= sec ? v[best] < sec || v[i] < v[best] : v[best] < sec && v[i] > v[best])
+			best = i;
+	}
+	return best;
+}
+
+/* The id that the kernel's front ends of this list carry already. */
+static uint32_t inherited_id(struct program *p, const struct svcmodel *m, enum svc_policy policy)
+{
+	char key[KEY_TEXT];
+
+	for (size_t i = 0; p->kernel_fronts.count && i < m->fronts.n; i++) {
+		const struct svcfront *front = &m->fronts.v[i];
+		enum svc_target target = policy == SVC_LOCAL ? SVC_TO_LOCAL : SVC_TO_CLUSTER;
+		bool outside = front->inside != target;
+		struct nftelem e = ruleset_front_key(m, front, outside);
+		size_t value;
+
+		if (front->inside != target && front->outside != target)
+			continue;
+		key_text(e.set, e.key, nftset_key_len(e.set, p->family), key);
+		value = (size_t)map_get(&p->kernel_fronts, key);
+		if (value && (value & FRONT_CLASS_MASK) <= FRONT_CLASSES)
+			return (uint32_t)value >> FRONT_ID_SHIFT;
+	}
+	return 0;
+}
+
+static bool take_id(struct program *p, const struct svcmodel *m, uint32_t *id)
+{
+	uint32_t step = 1, rest = 0;
+
+	if (m->affinity_sec) {
+		step = FRONT_TIMEOUT_COUNT;
+		rest = timeout_index(p, m->affinity_sec);
+	}
+	if (*id && *id % step == rest)
+		return true;
+	release_id(p, id);
+	*id = ids_take(&p->ids, step, rest, FRONT_ID_MAX);
+	return *id;
+}
+
+static void inherit_id(struct program *p, const struct svcmodel *m, enum svc_policy policy,
+		       uint32_t *id)
+{
+	uint32_t old = m->used[policy] && !*id ? inherited_id(p, m, policy) : 0;
+
+	if (!old)
+		return;
+	if (m->affinity_sec &&
+	    p->settings.timeout_sec[old % FRONT_TIMEOUT_COUNT] != m->affinity_sec)
+		return;
+	if (ids_claim(&p->ids, old))
+		*id = old;
+}
+
+static bool take_ids(struct program *p, const struct svcmodel *m, uint32_t *ids)
+{
+	/* source ranges are found by a list's id, even where the list is empty */
+	bool cluster = m->used[SVC_CLUSTER] || m->source_ranges.n;
+
+	return (!cluster || take_id(p, m, &ids[SVC_CLUSTER])) &&
+	       (!m->used[SVC_LOCAL] || take_id(p, m, &ids[SVC_LOCAL]));
+}
+
+/* Lists */
+
+static const struct nftlist *held(const struct program *p, const struct svc *svc, uint32_t id)
+{
+	if (id < p->n_kernel_lists && p->kernel_lists[id].n)
+		return &p->kernel_lists[id];
+	return &svc->family[p->family].list;
+}
+
+static void add_port(struct program *p, struct svc *svc, struct svcport *port,
+		     svcendpoints *endpoints, nftelems *out)
+{
+	uint32_t *ids = port->id[p->family];
+	struct svcmodel m;
+	char text[120];
+
+	program_model(p, svc, port, endpoints, &m);
+	if (!m.fronts.n) {
+		svcmodel_fini(&m);
+		return;
+	}
+	if (!take_ids(p, &m, ids)) {
+		p->warn(p->ctx, svc, "TooManyEndpointLists",
+			"there are more services than this node can hold");
+	} else {
+		for (unsigned policy = 0; policy < SVC_POLICIES; policy++)
+			ruleset_list(&m, policy, ids[policy], held(p, svc, ids[policy]), out);
+		ruleset_port(&m, ids, out);
+	}
+	if (m.truncated && !svc->family[p->family].truncated) {
+		snprintf(text, sizeof(text), "port %u: only the first %d endpoints are used",
+			 port->port, FRONT_ENDPOINTS_MAX);
+		p->warn(p->ctx, svc, "TooManyEndpoints", text);
+	}
+	svc->family[p->family].truncated |= m.truncated;
+	svc->family[p->family].no_local[0] |= m.no_local_inside;
+	svc->family[p->family].no_local[1] |= m.no_local_outside;
+	svcmodel_fini(&m);
+}
+
+/* Front ends that another service has already are left out. */
+static void claim_fronts(struct program *p, struct svc *svc, nftelems *v)
+{
+	bool blocked = false;
+	char key[KEY_TEXT], text[200];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct svc *owner;
+
+		if (nftset_is_front(v->v[i].set)) {
+			key_text(v->v[i].set, v->v[i].key, nftset_key_len(v->v[i].set, p->family),
+				 key);
+			owner = map_get(&p->claims, key);
+			if (owner && owner != svc) {
+				snprintf(text, sizeof(text),
+					 "an address and port of it belong to service %s",
+					 owner->key);
+				if (!svc->family[p->family].blocked && !blocked)
+					p->warn(p->ctx, svc, "AddressInUse", text);
+				blocked = true;
+				continue;
+			}
+		}
+		v->v[kept++] = v->v[i];
+	}
+	v->n = kept;
+	p->blocked += blocked;
+	p->blocked -= svc->family[p->family].blocked;
+	svc->family[p->family].blocked = blocked;
+}
+
+static void count_no_local(struct program *p, const struct svc *svc, int by)
+{
+	for (size_t i = 0; i < 2; i++)
+		p->no_local[i] += svc->family[p->family].no_local[i] ? (uint64_t)by : 0;
+}
+
+static void count_local(struct program *p, struct svc *svc)
+{
+	const struct svcslice *slice;
+	uint32_t n = 0;
+
+	for (slice = svc->health_port ? svc->slices : NULL; slice; slice = slice->next) {
+		if (slice->family == p->family)
+			n += svcstore_local_ready(slice);
+	}
+	svc->family[p->family].local_endpoints = n;
+}
+
+static void rebuild(struct program *p, struct svc *svc)
+{
+	struct nftlist *list = &svc->family[p->family].list, fresh;
+	svcendpoints endpoints = { 0 };
+	nftelems elems = { 0 };
+	bool truncated = svc->family[p->family].truncated;
+
+	count_no_local(p, svc, -1);
+	memset(svc->family[p->family].no_local, 0, sizeof(svc->family[p->family].no_local));
+	for (size_t i = 0; i < svc->ports.n; i++)
+		add_port(p, svc, &svc->ports.v[i], &endpoints, &elems);
+	if (!truncated && !svc->ports.n)
+		svc->family[p->family].truncated = false;
+	count_no_local(p, svc, 1);
+	count_local(p, svc);
+	claim_fronts(p, svc, &elems);
+	nftlist_pack(&elems, p->family, &fresh);
+	p->current = svc;
+	nftdiff(list, &fresh, p->family, list_change, p);
+	nftlist_fini(list);
+	*list = fresh;
+	release_gone(p, svc);
+	vec_fini(&elems);
+	vec_fini(&endpoints);
+}
+
+/* What the node itself adds: the addresses that serve node ports. */
+static void rebuild_node(struct program *p)
+{
+	nftelems elems = { 0 };
+	struct nftlist fresh;
+
+	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
+		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
+	nftlist_pack(&elems, p->family, &fresh);
+	nftdiff(&p->node_list, &fresh, p->family, plan_change, p);
+	nftlist_fini(&p->node_list);
+	p->node_list = fresh;
+	vec_fini(&elems);
+}
+
+/* Reading back */
+
+static void seed_pointee(struct program *p, const struct nftref *e)
+{
+	uint32_t id;
+
+	memcpy(&id, e->key, sizeof(id));
+	id >>= FRONT_ID_SHIFT;
+	if (id >= p->n_kernel_lists) {
+		size_t n = id + 1 > 2 * p->n_kernel_lists ? id + 1 : 2 * p->n_kernel_lists;
+
+		p->kernel_lists = mem_realloc(p->kernel_lists, n, sizeof(*p->kernel_lists));
+		memset(p->kernel_lists + p->n_kernel_lists, 0,
+		       (n - p->n_kernel_lists) * sizeof(*p->kernel_lists));
+		p->n_kernel_lists = n;
+	}
+	nftlist_append(&p->kernel_lists[id], e);
+}
+
+/* An earlier life's ids, slots and time-outs are taken over: clients keep their endpoints, and
+ * nothing is rewritten that need not be. */
+static void seed(struct program *p, const struct nftdump *d, const struct nftlist *have)
+{
+	struct nftref e;
+
+	for (size_t at = 0; nftlist_next(have, p->family, &at, &e);) {
+		char key[KEY_TEXT];
+		uint32_t value;
+
+		if (nftset_is_pointee(e.set))
+			seed_pointee(p, &e);
+		if (!nftset_is_front(e.set))
+			continue;
+		memcpy(&value, e.data, sizeof(value));
+		ref_text(&e, key);
+		map_put(&p->kernel_fronts, key, (void *)(size_t)value);
+	}
+	memcpy(p->settings.timeout_sec, d->timeout_sec, sizeof(d->timeout_sec));
+	p->seeded = true;
+}
+
+static void end_seeding(struct program *p)
+{
+	for (size_t i = 0; i < p->n_kernel_lists; i++)
+		nftlist_fini(&p->kernel_lists[i]);
+	free(p->kernel_lists);
+	p->kernel_lists = NULL;
+	p->n_kernel_lists = 0;
+	map_fini(&p->kernel_fronts);
+}
+
+static void want_all(struct program *p, struct nftlist *ret)
+{
+	VEC(const struct nftlist *) lists = { 0 };
+	void *value;
+
+	vec_push(&lists, &p->node_list);
+	for (size_t at = 0; map_next(&p->store->services, &at, NULL, &value);) {
+		const struct svc *svc = value;
+
+		vec_push(&lists, &svc->family[p->family].list);
+	}
+	nftlist_union(lists.v, lists.n, p->family, ret);
+	vec_fini(&lists);
+}
+
+/* The plan from what the kernel holds, instead of from what we thought that it holds. */
+static void plan_from(struct program *p, const struct nftlist *have)
+{
+	struct nftlist want;
+
+	nftplan_fini(&p->plan);
+	free_values(&p->graves);
+	p->grave_due_usec = p->freed.n ? p->now_usec + GRAVE_USEC : 0;
+	p->result->adds = p->result->deletes = 0;
+	want_all(p, &want);
+	nftdiff(have, &want, p->family, plan_change, p);
+	nftlist_fini(&want);
+}
+
+/* Before anybody takes a new id: who has one keeps it. */
+static void inherit_ids(struct program *p)
+{
+	svcendpoints endpoints = { 0 };
+
+	for (size_t i = 0; p->kernel_fronts.count && i < p->dirty.n; i++) {
+		struct svc *svc = p->dirty.v[i];
+
+		for (size_t j = 0; j < svc->ports.n; j++) {
+			uint32_t *ids = svc->ports.v[j].id[p->family];
+			struct svcmodel m;
+
+			program_model(p, svc, &svc->ports.v[j], &endpoints, &m);
+			for (unsigned policy = 0; policy < SVC_POLICIES; policy++)
+				inherit_id(p, &m, policy, &ids[policy]);
+			svcmodel_fini(&m);
+		}
+	}
+	vec_fini(&endpoints);
+}
+
+/* Services whose front ends others had get another chance when one became free. */
+static void rebuild_dirty(struct program *p)
+{
+	do {
+		void *value;
+
+		p->released = false;
+		for (size_t i = 0; i < p->dirty.n; i++) {
+			struct svc *svc = p->dirty.v[i];
+
+			svc->family[p->family].dirty = false;
+			rebuild(p, svc);
+		}
+		p->dirty.n = 0;
+		if (!p->released || !p->blocked)
+			break;
+		for (size_t at = 0; map_next(&p->store->services, &at, NULL, &value);) {
+			struct svc *svc = value;
+
+			if (svc->family[p->family].blocked)
+				program_mark(p, svc);
+		}
+	} while (p->dirty.n);
+}
+
+static int commit(struct program *p, enum nftparse_verdict verdict, const struct skeleton *skel,
+		  struct err *e)
+{
+	bool some = p->plan.op[NFT_ADD].n || p->plan.op[NFT_DELETE].n;
+	struct nftbatch b;
+	int r;
+
+	if (verdict == NFTPARSE_SAME && !some)
+		return 0;
+	nftbatch_begin(&b, nftio_seq(p->io));
+	if (verdict == NFTPARSE_ALL) {
+		nftbatch_delete_table(&b, p->family);
+		nftbatch_add_table(&b, p->family);
+		nftbatch_add_skeleton(&b, skel);
+	} else if (verdict == NFTPARSE_RULES) {
+		nftbatch_replace_rules(&b, skel);
+	}
+	nftbatch_elements(&b, p->family, NFT_DELETE, &p->plan.op[NFT_DELETE]);
+	nftbatch_elements(&b, p->family, NFT_ADD, &p->plan.op[NFT_ADD]);
+	nftbatch_end(&b);
+	r = nftio_commit(p->io, &b, e);
+	nftbatch_fini(&b);
+	return r;
+}
+
+/* have: what the kernel holds, when it was read back. */
+static int program_step(struct program *p, const struct nftdump *d, struct nftlist *have,
+			struct err *e)
+{
+	enum nftparse_verdict verdict = NFTPARSE_SAME;
+	struct skeleton skel;
+	int r;
+
+	if (p->rules_changed)
+		rebuild_node(p);
+	inherit_ids(p);
+	rebuild_dirty(p);
+	if (!p->trusted || p->rules_changed) {
+		skeleton_make(&p->settings, &skel);
+		verdict = p->trusted ? NFTPARSE_RULES : nftparse_compare(d, &skel);
+	} else {
+		skel = (struct skeleton){ .family = p->family };
+	}
+	if (verdict == NFTPARSE_ALL)
+		nftlist_fini(have);
+	if (!p->trusted)
+		plan_from(p, have);
+	else
+		emit_due_graves(p);
+	r = commit(p, verdict, &skel, e);
+	skeleton_fini(&skel);
+	return r;
+}
+
+static int read_back(struct program *p, struct nftdump *d, struct nftlist *ret, struct err *e)
+{
+	if (nftio_dump(p->io, d, e) < 0 && e->code != ERR_REMOTE)
+		return err_wrap(e, "read our table");
+	if (e->code == ERR_REMOTE) {
+		/* not ours in every detail: it is made anew */
+		nftdump_fini(d);
+		*d = (struct nftdump){ .family = p->family, .foreign = true };
+	}
+	nftlist_pack(&d->elems, p->family, ret);
+	vec_fini(&d->elems);
+	if (!p->seeded)
+		seed(p, d, ret);
+	return 0;
+}
+
+int program_sync(struct program *p, int64_t now_usec, struct program_result *ret, struct err *e)
+{
+	struct nftdump d = { .family = p->family };
+	struct nftlist have = { 0 };
+	int r = 0;
+
+	*ret = (struct program_result){ .full = !p->trusted };
+	err_clear(e);
+	p->now_usec = now_usec;
+	p->result = ret;
+	if (!p->trusted)
+		r = read_back(p, &d, &have, e);
+	if (r == 0)
+		r = program_step(p, &d, &have, e);
+	p->trusted = r == 0;
+	if (r == 0) {
+		p->rules_changed = false;
+		drop_due_graves(p);
+	}
+	end_seeding(p);
+	nftplan_fini(&p->plan);
+	nftdump_fini(&d);
+	nftlist_fini(&have);
+	return r;
+}

@@ -1,0 +1,336 @@
+/* The elements of one service port (contract in ruleset.h). Pure.
+ *
+ * Invariant: every slot below the class's size is filled, and every sticky value ever given out of
+ * a list leads somewhere: values of endpoints that went are pointed at one that is there, until a
+ * new endpoint takes the value over.
+ */
+#include "ruleset.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+enum { NOWHERE = UINT16_MAX };
+
+static void put(uint8_t **at, const void *bytes, size_t n)
+{
+	memcpy(*at, bytes, n);
+	*at += n < 4 ? 4 : n;
+}
+
+static void put_port(uint8_t **at, uint16_t port)
+{
+	uint16_t net = htons(port);
+
+	put(at, &net, sizeof(net));
+}
+
+void ruleset_addr(enum nftset set, const struct addr *a, nftelems *out)
+{
+	struct nftelem e = { .set = set };
+	uint8_t *at = e.key;
+
+	put(&at, a->b, a->len);
+	if (set == NFTSET_HAIRPIN)
+		put(&at, a->b, a->len);
+	vec_push(out, e);
+}
+
+struct nftelem ruleset_front_key(const struct svcmodel *m, const struct svcfront *front,
+				 bool outside)
+{
+	struct nftelem e = { 0 };
+	uint8_t *at = e.key;
+
+	if (front->kind == SVC_NODE_PORT) {
+		e.set = outside ? NFTSET_NODE_PORTS_EXTERNAL : NFTSET_NODE_PORTS;
+	} else {
+		e.set = outside ? NFTSET_EXTERNAL : NFTSET_SERVICES;
+		put(&at, front->addr.b, front->addr.len);
+	}
+	put(&at, &m->proto, 1);
+	put_port(&at, front->port);
+	return e;
+}
+
+static uint32_t target_value(const struct svcmodel *m, const struct svcfront *front,
+			     enum svc_target target, const uint32_t ids[SVC_POLICIES])
+{
+	enum svc_policy policy = target == SVC_TO_LOCAL ? SVC_LOCAL : SVC_CLUSTER;
+	unsigned flags = front->firewall ? FRONT_FIREWALL : 0;
+	uint32_t id = ids[policy];
+
+	if (target == SVC_REJECT || target == SVC_DROP) {
+		/* the firewall looks its ranges up by an id: any of the port's */
+		id = ids[SVC_CLUSTER] ? ids[SVC_CLUSTER] : ids[SVC_LOCAL];
+		flags |= target == SVC_REJECT ? FRONT_CLASS_REJECT : FRONT_CLASS_DROP;
+		return front_value(front->firewall ? id : 0, flags);
+	}
+	flags |= front_class_of(m->count[policy]);
+	if (m->affinity_sec)
+		flags |= FRONT_AFFINITY;
+	if (front->masquerade && policy == SVC_CLUSTER)
+		flags |= FRONT_MASQUERADE;
+	return front_value(id, flags);
+}
+
+static void add_fronts(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out)
+{
+	for (size_t i = 0; i < m->fronts.n; i++) {
+		const struct svcfront *front = &m->fronts.v[i];
+		struct nftelem e = ruleset_front_key(m, front, false);
+		uint32_t value = target_value(m, front, front->inside, ids);
+
+		memcpy(e.data, &value, sizeof(value));
+		vec_push(out, e);
+		if (front->kind == SVC_CLUSTER_IP)
+			ruleset_addr(NFTSET_CLUSTER_IPS, &front->addr, out);
+		if (front->outside == front->inside)
+			continue;
+		e = ruleset_front_key(m, front, true);
+		value = target_value(m, front, front->outside, ids);
+		memcpy(e.data, &value, sizeof(value));
+		vec_push(out, e);
+	}
+}
+
+static void add_ranges(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out)
+{
+	for (unsigned policy = 0; policy < SVC_POLICIES; policy++) {
+		uint32_t id = htonl(front_value(ids[policy], 0));
+
+		for (size_t i = 0; ids[policy] && i < m->source_ranges.n; i++) {
+			struct prefix p = m->source_ranges.v[i];
+			struct nftelem e = { .set = NFTSET_SOURCE_RANGES };
+			uint8_t *at = e.key;
+
+			put(&at, &id, sizeof(id));
+			put(&at, p.addr.b, p.addr.len);
+			p.addr = prefix_last(&p);
+			memcpy(e.data, p.addr.b, p.addr.len);
+			vec_push(out, e);
+		}
+	}
+}
+
+/* Endpoint lists */
+
+struct pool {
+	const struct svcmodel *m;
+	uint32_t id;
+	uint16_t *member; /* indexes into m->endpoints, n of them, sorted by address */
+	size_t n;
+	const struct nftlist *have;
+	uint16_t *at;  /* slot or sticky value → number of a member, NOWHERE */
+	uint16_t *was; /* the same as the kernel has it, members with two places included */
+	size_t n_at;
+	bool *placed; /* of each member */
+};
+
+static const struct endpoint *member(const struct pool *p, size_t i)
+{
+	return &p->m->endpoints[p->member[i]];
+}
+
+static void endpoint_data(const struct pool *p, size_t i, uint8_t *data)
+{
+	put(&data, member(p, i)->addr, nft_addr_len(p->m->family));
+	put_port(&data, member(p, i)->port);
+}
+
+/* The member with that address and port, or NOWHERE. */
+static uint16_t find_member(const struct pool *p, const uint8_t *data)
+{
+	size_t len = nft_addr_len(p->m->family), low = 0, high = p->n;
+	uint16_t port;
+
+	memcpy(&port, data + len, sizeof(port));
+	port = ntohs(port);
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		int r = memcmp(member(p, mid)->addr, data, len);
+
+		if (!r)
+			r = (member(p, mid)->port > port) - (member(p, mid)->port < port);
+		if (!r)
+			return (uint16_t)mid;
+		if (r < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NOWHERE;
+}
+
+static void pool_init(struct pool *p, const struct svcmodel *m, enum svc_policy policy, uint32_t id,
+		      const struct nftlist *have)
+{
+	*p = (struct pool){ .m = m, .id = id, .have = have };
+	p->member = mem_calloc(m->count[policy], sizeof(*p->member));
+	for (size_t i = 0; i < m->n_endpoints; i++) {
+		if (svcmodel_in(&m->endpoints[i], policy))
+			p->member[p->n++] = (uint16_t)i;
+	}
+	p->placed = mem_calloc(p->n, sizeof(*p->placed));
+	p->at = mem_calloc(2 * (FRONT_ENDPOINTS_MAX + 1), sizeof(*p->at));
+	memset(p->at, 0xff, 2 * (FRONT_ENDPOINTS_MAX + 1) * sizeof(*p->at));
+	p->was = p->at + FRONT_ENDPOINTS_MAX + 1;
+}
+
+static void pool_fini(struct pool *p)
+{
+	free(p->member);
+	free(p->placed);
+	free(p->at);
+}
+
+/* Who sits where in the kernel. The first place of a member is its own; all leads to it. */
+static void recall(struct pool *p, enum nftset set, size_t limit)
+{
+	struct nftref e;
+
+	for (size_t at = 0; p->have && nftlist_next(p->have, p->m->family, &at, &e);) {
+		uint32_t id, place;
+		uint16_t who;
+
+		if (e.set != set)
+			continue;
+		memcpy(&id, e.key, sizeof(id));
+		if (id >> FRONT_ID_SHIFT != p->id)
+			continue;
+		place = id & FRONT_STICKY_MASK;
+		if (set == NFTSET_ENDPOINTS)
+			memcpy(&place, e.key + 4, sizeof(place));
+		if (place >= FRONT_ENDPOINTS_MAX)
+			continue;
+		if (set == NFTSET_STICKY && place >= p->n_at)
+			p->n_at = place + 1;
+		who = p->was[place] = find_member(p, e.data);
+		if (who == NOWHERE || p->placed[who] || place >= limit)
+			continue;
+		p->placed[who] = true;
+		p->at[place] = who;
+	}
+}
+
+/* Those without a place take the lowest free one. */
+static void settle(struct pool *p)
+{
+	size_t place = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->placed[i])
+			continue;
+		while (p->at[place] != NOWHERE)
+			place++;
+		p->at[place] = (uint16_t)i;
+		if (place >= p->n_at)
+			p->n_at = place + 1;
+	}
+}
+
+static struct nftelem slot_elem(enum nftset set, uint32_t id, uint32_t slot)
+{
+	struct nftelem e = { .set = set };
+	uint32_t value = front_value(id, 0);
+	uint8_t *at = e.key;
+
+	put(&at, &value, sizeof(value));
+	put(&at, &slot, sizeof(slot));
+	return e;
+}
+
+static void add_plain_list(struct pool *p, nftelems *out)
+{
+	size_t slots = front_class_slots(front_class_of(p->n));
+
+	recall(p, NFTSET_ENDPOINTS, p->n);
+	settle(p);
+	for (size_t slot = 0; slot < slots; slot++) {
+		struct nftelem e = slot_elem(NFTSET_ENDPOINTS, p->id, (uint32_t)slot);
+
+		endpoint_data(p, p->at[slot % p->n], e.data);
+		vec_push(out, e);
+	}
+}
+
+static void add_sticky_list(struct pool *p, nftelems *out)
+{
+	size_t slots = front_class_slots(front_class_of(p->n)), owner = 0;
+
+	recall(p, NFTSET_STICKY, FRONT_ENDPOINTS_MAX);
+	settle(p);
+	for (size_t place = 0; place < p->n_at; place++) {
+		struct nftelem e = { .set = NFTSET_STICKY };
+		uint32_t value = front_value(p->id, (unsigned)place);
+
+		uint16_t who = p->at[place] != NOWHERE ? p->at[place] : p->was[place];
+
+		memcpy(e.key, &value, sizeof(value));
+		endpoint_data(p, who != NOWHERE ? who : place % p->n, e.data);
+		vec_push(out, e);
+	}
+	for (size_t slot = 0; slot < slots; slot++) {
+		struct nftelem e = slot_elem(NFTSET_SLOTS, p->id, (uint32_t)slot);
+		uint32_t value;
+
+		if (slot % p->n == 0)
+			owner = 0;
+		while (p->at[owner] == NOWHERE)
+			owner++;
+		value = front_value(p->id, (unsigned)owner++);
+		memcpy(e.data, &value, sizeof(value));
+		vec_push(out, e);
+	}
+}
+
+/* A list that is empty for now keeps its sticky values: clients that still hold one must lead
+ * somewhere the moment endpoints are back. */
+static void keep_sticky(const struct pool *p, nftelems *out)
+{
+	struct nftref r;
+
+	for (size_t at = 0; p->have && nftlist_next(p->have, p->m->family, &at, &r);) {
+		struct nftelem e = { .set = NFTSET_STICKY };
+		uint32_t id;
+
+		memcpy(&id, r.key, sizeof(id));
+		if (r.set != NFTSET_STICKY || id >> FRONT_ID_SHIFT != p->id)
+			continue;
+		memcpy(e.key, r.key, r.key_len);
+		memcpy(e.data, r.data, r.data_len);
+		vec_push(out, e);
+	}
+}
+
+void ruleset_list(const struct svcmodel *m, enum svc_policy policy, uint32_t id,
+		  const struct nftlist *have, nftelems *out)
+{
+	struct pool p;
+
+	if (!id)
+		return;
+	pool_init(&p, m, policy, id, have);
+	if (m->affinity_sec && !p.n)
+		keep_sticky(&p, out);
+	else if (m->affinity_sec)
+		add_sticky_list(&p, out);
+	else if (p.n)
+		add_plain_list(&p, out);
+	pool_fini(&p);
+}
+
+void ruleset_port(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out)
+{
+	add_fronts(m, ids, out);
+	add_ranges(m, ids, out);
+	for (size_t i = 0; i < m->n_endpoints; i++) {
+		const struct endpoint *e = &m->endpoints[i];
+		struct addr a = { .len = (uint8_t)nft_addr_len(m->family) };
+
+		if (!(e->flags & ENDPOINT_LOCAL) || !(e->cluster || e->local))
+			continue;
+		memcpy(a.b, e->addr, a.len);
+		ruleset_addr(NFTSET_LOCAL, &a, out);
+		ruleset_addr(NFTSET_HAIRPIN, &a, out);
+	}
+}

@@ -1,0 +1,18 @@
+/* The elements of one service port. Pure: lists' ids and what the kernel holds go in. */
+#pragma once
+
+#include "svcmodel.h"
+
+/* One endpoint list; id 0: none. have: what is programmed for that id already (more does no harm):
+ * endpoints keep their slots, and with affinity their sticky values, so that a change rewrites
+ * little and no client moves needlessly. The id of a list with affinity ends in the index of its
+ * time-out. */
+void ruleset_list(const struct svcmodel *m, enum svc_policy policy, uint32_t id,
+		  const struct nftlist *have, nftelems *out);
+/* All else of a port: front ends, source ranges, what is local. */
+void ruleset_port(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out);
+/* An element of sets that hold plain addresses. */
+void ruleset_addr(enum nftset set, const struct addr *a, nftelems *out);
+/* The set and key of a front end. outside: of the set for outside sources. */
+struct nftelem ruleset_front_key(const struct svcmodel *m, const struct svcfront *front,
+				 bool outside);

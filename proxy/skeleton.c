@@ -1,0 +1,417 @@
+/* The static part of our table (contract in skeleton.h). Pure.
+ *
+ *   nat prerouting → from-pod | from-outside      nat output → from-pod | from-node
+ *   from-outside:  EXTERNAL, NODE_PORTS_EXTERNAL, then as inside
+ *   inside[-masq]: SERVICES, NODE_PORTS → dispatch[-masq]; else a service address without such a
+ *                  port is rejected, an address of a service range without a service dropped
+ *   dispatch:      firewall, mark; class → n<slots> | sticky | reject | drop
+ *   n<slots>:      (list, random) → endpoint
+ *   sticky:        (list, client) → sticky value, else s<slots>: (list, random) → sticky value;
+ *                  remember<i>: (list, client) := value for so many seconds → endpoint
+ *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded
+ *
+ * All of it is in chains of type nat: they see the first packet of a connection only, so that
+ * established traffic pays nothing.
+ */
+#include "skeleton.h"
+
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REG_KEY = 0, REG_TYPE = 0 };
+
+static void chain(struct skeleton *s, enum skel_hook hook, const char *name)
+{
+	struct skelchain c = { .hook = hook };
+
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	vec_push(&s->chains, c);
+}
+
+static struct skelrule *rule(struct skeleton *s, const char *name)
+{
+	vec_push(&s->rules, (struct skelrule){ .chain = name });
+	return &s->rules.v[s->rules.n - 1];
+}
+
+static void op(struct skelrule *r, struct skelop o)
+{
+	r->op[r->n++] = o;
+}
+
+#define OP(r, kind, ...) op((r), (struct skelop){ .op = SKEL_##kind, __VA_ARGS__ })
+
+static uint32_t words(const struct skeleton *s)
+{
+	return (uint32_t)(nft_addr_len(s->family) / 4);
+}
+
+/* Key of a front end with an address, and of a node port. */
+static void load_front(const struct skeleton *s, struct skelrule *r, bool addr)
+{
+	uint32_t at = 0;
+
+	if (addr) {
+		OP(r, LOAD_DADDR, .a = 0);
+		at = words(s);
+	}
+	OP(r, LOAD_PROTO, .a = at);
+	OP(r, LOAD_DPORT, .a = at + 1);
+}
+
+static void load_list(struct skelrule *r)
+{
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, MASK, .a = 0, .b = FRONT_ID_MASK);
+}
+
+/* list id . client */
+static void load_client(struct skelrule *r)
+{
+	load_list(r);
+	OP(r, LOAD_SADDR, .a = 1);
+}
+
+static void priority_is(struct skelrule *r, uint32_t flag)
+{
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, MASK, .a = 0, .b = flag);
+	OP(r, IS, .a = 0, .b = flag);
+}
+
+static void set_mark(struct skelrule *r, uint32_t mark)
+{
+	OP(r, LOAD_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = ~mark, .c = mark);
+	OP(r, SET_MARK, .a = 0);
+}
+
+static void daddr_in(struct skelrule *r, const struct prefix *p, bool source)
+{
+	struct skelop is = { .op = SKEL_IS_BYTES, .len = p->addr.len };
+
+	op(r, (struct skelop){ .op = source ? SKEL_LOAD_SADDR : SKEL_LOAD_DADDR });
+	if (p->bits < 8 * p->addr.len)
+		OP(r, MASK_ADDR, .a = 0, .b = p->bits);
+	memcpy(is.bytes, p->addr.b, p->addr.len);
+	op(r, is);
+}
+
+/* Node ports are served on the node's addresses: a set of them, or any that is local. */
+static void node_addr(const struct skeleton_settings *in, struct skelrule *r)
+{
+	struct skelop lo = { .op = SKEL_IS_NOT_BYTES, .len = in->family ? 16 : 1, .bytes = { 0 } };
+
+	OP(r, LOAD_DADDR, .a = 0);
+	if (!in->all_node_ports) {
+		OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_NODE_PORT_IPS)->name);
+		return;
+	}
+	if (in->family == DATAPLANE_IPV4) {
+		OP(r, MASK_ADDR, .a = 0, .b = 8);
+		lo.len = 4;
+		lo.bytes[0] = 127;
+	} else {
+		lo.bytes[15] = 1;
+	}
+	op(r, lo);
+	OP(r, LOAD_ADDR_TYPE, .a = 0);
+	OP(r, IS, .a = 0, .b = RTN_LOCAL);
+}
+
+static void front_rules(const struct skeleton_settings *in, struct skeleton *s, const char *name,
+			enum nftset services, enum nftset ports, const char *next)
+{
+	struct skelrule *r = rule(s, name);
+
+	load_front(s, r, true);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(services)->name);
+	OP(r, SET_PRIORITY, .a = 0);
+	OP(r, GOTO, .name = next);
+	r = rule(s, name);
+	node_addr(in, r);
+	load_front(s, r, false);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(ports)->name);
+	OP(r, SET_PRIORITY, .a = 0);
+	OP(r, GOTO, .name = next);
+}
+
+static void inside_rules(const struct skeleton_settings *in, struct skeleton *s, const char *name,
+			 const char *next)
+{
+	struct skelrule *r;
+
+	front_rules(in, s, name, NFTSET_SERVICES, NFTSET_NODE_PORTS, next);
+	r = rule(s, name);
+	OP(r, LOAD_DADDR, .a = 0);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_CLUSTER_IPS)->name);
+	OP(r, GOTO, .name = "reject");
+	for (size_t i = 0; i < in->n_service_cidrs; i++) {
+		r = rule(s, name);
+		daddr_in(r, &in->service_cidrs[i], false);
+		OP(r, DROP, .a = 0);
+	}
+}
+
+/* Rules that send what comes from a pod to from-pod. Interfaces are known on the way in only. */
+static void pod_rules(const struct skeleton_settings *in, struct skeleton *s, const char *name,
+		      bool output)
+{
+	bool by_name = in->local == DATAPLANE_LOCAL_BRIDGE_INTERFACE ||
+		       in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX;
+
+	if (by_name && in->local_interface && !output) {
+		struct skelrule *r = rule(s, name);
+		struct skelop is = { .op = SKEL_IS_BYTES, .len = 16 };
+		size_t len = strlen(in->local_interface);
+
+		if (in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX && len < sizeof(is.bytes))
+			is.len = (uint8_t)len;
+		memcpy(is.bytes, in->local_interface,
+		       len < sizeof(is.bytes) ? len : sizeof(is.bytes) - 1);
+		OP(r, LOAD_IIFNAME, .a = 0);
+		op(r, is);
+		OP(r, GOTO, .name = "from-pod");
+	}
+	for (size_t i = 0; !by_name && in->local != DATAPLANE_LOCAL_NONE && i < in->n_pods; i++) {
+		struct skelrule *r = rule(s, name);
+
+		daddr_in(r, &in->pods[i], true);
+		OP(r, GOTO, .name = "from-pod");
+	}
+}
+
+static bool pods_known(const struct skeleton_settings *in)
+{
+	switch (in->local) {
+	case DATAPLANE_LOCAL_CLUSTER_CIDR:
+	case DATAPLANE_LOCAL_NODE_CIDR:
+		return in->n_pods;
+	case DATAPLANE_LOCAL_BRIDGE_INTERFACE:
+	case DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX:
+		return in->local_interface;
+	case DATAPLANE_LOCAL_NONE:
+		break;
+	}
+	return false;
+}
+
+static void entry_rules(const struct skeleton_settings *in, struct skeleton *s)
+{
+	/* where nothing is known about pods, a service address is reached unmasqueraded */
+	bool masq = in->masquerade_all || pods_known(in);
+	struct skelrule *r;
+
+	pod_rules(in, s, "prerouting", false);
+	r = rule(s, "prerouting");
+	OP(r, GOTO, .name = "from-outside");
+	pod_rules(in, s, "output", true);
+	r = rule(s, "output");
+	OP(r, GOTO, .name = "from-node");
+
+	r = rule(s, "from-pod");
+	OP(r, GOTO, .name = in->masquerade_all ? "inside-masq" : "inside");
+	r = rule(s, "from-node");
+	OP(r, GOTO, .name = "inside-masq");
+	front_rules(in, s, "from-outside", NFTSET_EXTERNAL, NFTSET_NODE_PORTS_EXTERNAL,
+		    masq ? "dispatch-masq" : "dispatch");
+	r = rule(s, "from-outside");
+	OP(r, GOTO, .name = masq ? "inside-masq" : "inside");
+	inside_rules(in, s, "inside", "dispatch");
+	inside_rules(in, s, "inside-masq", "dispatch-masq");
+}
+
+static void dispatch_rules(const struct skeleton_settings *in, struct skeleton *s)
+{
+	struct skelrule *r = rule(s, "dispatch-masq");
+
+	set_mark(r, in->masquerade_mark);
+	OP(r, GOTO, .name = "dispatch");
+	r = rule(s, "dispatch");
+	priority_is(r, FRONT_FIREWALL);
+	OP(r, JUMP, .name = "firewall");
+	r = rule(s, "dispatch");
+	priority_is(r, FRONT_MASQUERADE);
+	set_mark(r, in->masquerade_mark);
+	r = rule(s, "dispatch");
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, MASK, .a = 0, .b = FRONT_DISPATCH_MASK);
+	OP(r, VMAP, .a = 0, .name = SKEL_CLASSES);
+
+	r = rule(s, "firewall");
+	load_list(r);
+	OP(r, SWAP, .a = 0);
+	OP(r, LOAD_SADDR, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_SOURCE_RANGES)->name);
+	OP(r, RETURN, .a = 0);
+	r = rule(s, "firewall");
+	OP(r, DROP, .a = 0);
+
+	r = rule(s, "reject");
+	OP(r, LOAD_PROTO, .a = 0);
+	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { 6 });
+	OP(r, REJECT_RESET, .a = 0);
+	r = rule(s, "reject");
+	OP(r, REJECT, .a = 0);
+}
+
+static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
+{
+	struct skelrule *r = rule(s, "sticky");
+
+	load_client(r);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = SKEL_AFFINITY);
+	OP(r, SET_PRIORITY, .a = 0);
+	OP(r, GOTO, .name = "remember");
+	r = rule(s, "sticky");
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, MASK, .a = 0, .b = FRONT_CLASS_MASK);
+	OP(r, VMAP, .a = 0, .name = SKEL_STICKY_CLASSES);
+	r = rule(s, "remember");
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, MASK, .a = 0, .b = (FRONT_TIMEOUT_COUNT - 1) << FRONT_ID_SHIFT);
+	OP(r, VMAP, .a = 0, .name = SKEL_TIMEOUTS);
+
+	for (uint32_t i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
+		struct skelvmap v = { .name = SKEL_TIMEOUTS, .key = i << FRONT_ID_SHIFT };
+
+		snprintf(v.chain, sizeof(v.chain), "remember%u", i);
+		chain(s, SKEL_NO_HOOK, v.chain);
+		vec_push(&s->vmaps, v);
+	}
+	for (size_t i = 0; i < s->chains.n; i++) {
+		const char *name = s->chains.v[i].name;
+		uint32_t n;
+
+		if (sscanf(name, "remember%u", &n) != 1 || !in->timeout_sec[n])
+			continue;
+		r = rule(s, name);
+		load_client(r);
+		OP(r, LOAD_PRIORITY, .a = 1 + words(s));
+		OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = in->timeout_sec[n],
+		   .name = SKEL_AFFINITY);
+		r = rule(s, name);
+		OP(r, LOAD_PRIORITY, .a = 0);
+		OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY)->name);
+		OP(r, DNAT, .a = 0);
+	}
+}
+
+static void class_vmap(struct skeleton *s, const char *map, uint32_t key, const char *target)
+{
+	struct skelvmap v = { .name = map, .key = key };
+
+	snprintf(v.chain, sizeof(v.chain), "%s", target);
+	vec_push(&s->vmaps, v);
+}
+
+static void class_chains(struct skeleton *s)
+{
+	char name[24];
+
+	for (unsigned class = 1; class <= FRONT_CLASSES; class ++) {
+		snprintf(name, sizeof(name), "n%u", front_class_slots(class));
+		chain(s, SKEL_NO_HOOK, name);
+		class_vmap(s, SKEL_CLASSES, class, name);
+		class_vmap(s, SKEL_CLASSES, class | FRONT_AFFINITY, "sticky");
+		snprintf(name, sizeof(name), "s%u", front_class_slots(class));
+		chain(s, SKEL_NO_HOOK, name);
+		class_vmap(s, SKEL_STICKY_CLASSES, class, name);
+	}
+	class_vmap(s, SKEL_CLASSES, FRONT_CLASS_REJECT, "reject");
+	class_vmap(s, SKEL_CLASSES, FRONT_CLASS_DROP, "");
+}
+
+static void class_rules(struct skeleton *s)
+{
+	for (size_t i = 0; i < s->chains.n; i++) {
+		const char *name = s->chains.v[i].name;
+		bool sticky = name[0] == 's';
+		struct skelrule *r;
+		uint32_t n;
+		char kind;
+
+		if (sscanf(name, "%c%u", &kind, &n) != 2 || (kind != 'n' && kind != 's'))
+			continue;
+		r = rule(s, name);
+		load_list(r);
+		OP(r, RANDOM, .a = 1, .b = n);
+		OP(r, LOOKUP_DATA, .a = 0, .b = 0,
+		   .name = nftset_info(sticky ? NFTSET_SLOTS : NFTSET_ENDPOINTS)->name);
+		if (sticky) {
+			OP(r, SET_PRIORITY, .a = 0);
+			OP(r, GOTO, .name = "remember");
+		} else {
+			OP(r, DNAT, .a = 0);
+		}
+	}
+}
+
+static void dnat_done(struct skelrule *r)
+{
+	OP(r, LOAD_CT_STATUS, .a = 0);
+	OP(r, MASK, .a = 0, .b = IPS_DST_NAT);
+	OP(r, IS, .a = 0, .b = IPS_DST_NAT);
+}
+
+static void exit_rules(const struct skeleton_settings *in, struct skeleton *s)
+{
+	struct skelrule *r = rule(s, "postrouting");
+
+	/* the front value was for us only */
+	dnat_done(r);
+	OP(r, ZERO, .a = 0);
+	OP(r, SET_PRIORITY, .a = 0);
+	r = rule(s, "postrouting");
+	OP(r, LOAD_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = in->masquerade_mark);
+	OP(r, IS, .a = 0, .b = in->masquerade_mark);
+	OP(r, JUMP, .name = "masquerade");
+	r = rule(s, "postrouting");
+	dnat_done(r);
+	OP(r, LOAD_SADDR, .a = 0);
+	OP(r, LOAD_DADDR, .a = words(s));
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_HAIRPIN)->name);
+	OP(r, MASQUERADE, .a = 0);
+
+	r = rule(s, "masquerade");
+	OP(r, LOAD_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = ~in->masquerade_mark);
+	OP(r, SET_MARK, .a = 0);
+	r = rule(s, "masquerade");
+	OP(r, LOAD_DADDR, .a = 0);
+	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_LOCAL)->name);
+	OP(r, MASQUERADE, .a = 0);
+}
+
+void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
+{
+	static const char *const plain[] = { "from-pod",      "from-node",   "from-outside",
+					     "inside",        "inside-masq", "dispatch",
+					     "dispatch-masq", "firewall",    "reject",
+					     "sticky",        "remember",    "masquerade" };
+	struct skeleton s = { .family = in->family };
+
+	chain(&s, SKEL_PREROUTING, "prerouting");
+	chain(&s, SKEL_OUTPUT, "output");
+	chain(&s, SKEL_POSTROUTING, "postrouting");
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		chain(&s, SKEL_NO_HOOK, plain[i]);
+	class_chains(&s);
+	/* chains are complete from here on: rules point at their names */
+	sticky_rules(in, &s);
+	entry_rules(in, &s);
+	dispatch_rules(in, &s);
+	class_rules(&s);
+	exit_rules(in, &s);
+	*ret = s;
+}
+
+void skeleton_fini(struct skeleton *s)
+{
+	vec_fini(&s->chains);
+	vec_fini(&s->rules);
+	vec_fini(&s->vmaps);
+}
