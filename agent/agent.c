@@ -221,6 +221,13 @@ static struct kube_object *node_object_of(void *ctx)
 	return node_object(a->node);
 }
 
+static bool recursive_read_only_of(void *ctx, const char *handler)
+{
+	struct agent *a = ctx;
+
+	return node_recursive_read_only(a->node, handler);
+}
+
 /* --- facts that pods are configured from --- */
 
 static int load_resolv_conf(struct agent *a, struct err *e)
@@ -325,6 +332,7 @@ static int make_all(struct agent *a, struct err *e)
 	a->env.pod_pids_limit = c->pod_pids_limit > 0 ? c->pod_pids_limit : 0;
 	a->env.allowed_unsafe_sysctls = c->allowed_unsafe_sysctls;
 	a->env.node_object = node_object_of;
+	a->env.recursive_read_only = recursive_read_only_of;
 	a->env.node_ctx = a;
 	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
 		return -1;

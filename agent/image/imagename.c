@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { NAME_MAX_BYTES = 255, TAG_MAX_BYTES = 128 };
+enum { NAME_MAX_BYTES = 255, TAG_MAX_BYTES = 128, ID_HEX_DIGITS = 64 };
 
 /* A first component with '.', ':' or equal to localhost is a host. */
 static size_t host_length(const char *image)
@@ -105,16 +105,55 @@ static struct parts split(const char *image)
 	return s;
 }
 
+static bool on_docker_hub(const char *image, size_t host)
+{
+	return !host || (host == 9 && !strncmp(image, "docker.io", 9)) ||
+	       (host == 15 && !strncmp(image, "index.docker.io", 15));
+}
+
+/* A capital letter in the path is told with the path as Docker Hub completes it. */
+static char *capital_path(const char *image, const struct parts *s)
+{
+	const char *rest = image + s->host + (s->host > 0);
+	size_t n = strcspn(rest, ":");
+	bool official = on_docker_hub(image, s->host) && !strchr(rest, '/');
+
+	for (size_t i = 0; i < n; i++) {
+		if (isupper((unsigned char)rest[i]))
+			return str_fmt("%s%.*s", official ? "library/" : "", (int)n, rest);
+	}
+	return NULL;
+}
+
+/* Heap sentence as the reference grammar's users know it, or NULL for a valid name. */
+static char *why_invalid(const char *image, const struct parts *s)
+{
+	size_t path = s->host ? s->host + 1 : 0;
+	AUTO_FREE char *capital = capital_path(image, s);
+
+	if (strspn(image, "0123456789abcdef") == ID_HEX_DIGITS && !image[ID_HEX_DIGITS])
+		return str_fmt("invalid repository name (%s), cannot specify 64-byte hexadecimal "
+			       "strings",
+			       image);
+	if (capital)
+		return str_fmt("invalid reference format: repository name (%s) must be lowercase",
+			       capital);
+	if (s->name_end <= path || !valid_path(image + path, s->name_end - path) ||
+	    (s->tag && !valid_tag(s->tag, s->tag_len)) || (s->digest && !valid_digest(s->digest)))
+		return mem_strdup("invalid reference format");
+	if (s->name_end - path > NAME_MAX_BYTES)
+		return str_fmt("repository name must not be more than %d characters",
+			       NAME_MAX_BYTES);
+	return NULL;
+}
+
 char *imagename_with_tag(const char *image, struct err *e)
 {
 	struct parts s = split(image);
-	size_t path = s.host ? s.host + 1 : 0;
+	AUTO_FREE char *why = why_invalid(image, &s);
 
-	if (s.name_end <= path || s.name_end - path > NAME_MAX_BYTES ||
-	    !valid_path(image + path, s.name_end - path) ||
-	    (s.tag && !valid_tag(s.tag, s.tag_len)) || (s.digest && !valid_digest(s.digest))) {
-		err_set(e, ERR_INVALID,
-			"couldn't parse image name \"%s\": invalid reference format", image);
+	if (why) {
+		err_set(e, ERR_INVALID, "couldn't parse image name \"%s\": %s", image, why);
 		return NULL;
 	}
 	return s.tag || s.digest ? mem_strdup(image) : str_fmt("%s:latest", image);

@@ -51,7 +51,7 @@ struct pull {
 
 struct failure {
 	struct backoff backoff;
-	char *message; /* "ErrImagePull: …" of the last attempt */
+	char *message; /* "ErrImagePull: …" of the last attempt, or another reason */
 };
 
 struct images {
@@ -250,7 +250,7 @@ static char *failure_key(const struct image_call *c)
 	return str_fmt("%s_%s", c->owner_uid, c->requested);
 }
 
-static void note_failure(struct image_call *c, const char *message)
+static void note_failure(struct image_call *c, const char *reason, const char *message)
 {
 	AUTO_FREE char *key = failure_key(c);
 	struct failure *f = map_get(&c->m->failures, key);
@@ -263,18 +263,34 @@ static void note_failure(struct image_call *c, const char *message)
 	backoff_next(&f->backoff, now, now, BACKOFF_BASE_SEC * USEC_PER_SEC,
 		     BACKOFF_MAX_SEC * USEC_PER_SEC);
 	free(f->message);
-	f->message = str_fmt("ErrImagePull: %s", message);
+	f->message = str_fmt("%s: %s", reason, message);
 }
+
+/* Failures that the runtime names in front of its text have a reason of their own. */
+static const struct {
+	const char *reason, *what;
+} named_failures[] = {
+	{ "RegistryUnavailable", "the registry is unavailable" },
+	{ "SignatureValidationFailed", "the signature validation failed" },
+};
 
 static void pull_failed(struct image_call *c, const struct err *e)
 {
 	char buf[PULL_ERROR_MAX];
-	const char *why = grpc_err_text(e, buf, sizeof(buf));
+	const char *why = grpc_err_text(e, buf, sizeof(buf)), *reason = "ErrImagePull";
 	AUTO_FREE char *text = str_fmt("Failed to pull image \"%s\": %s", c->requested, why);
+	AUTO_FREE char *message = NULL;
 
+	for (size_t i = 0; i < ARRAY_SIZE(named_failures) && !message; i++) {
+		if (!str_starts(why, named_failures[i].reason))
+			continue;
+		reason = named_failures[i].reason;
+		message = str_fmt("image pull failed for %s because %s%s", c->requested,
+				  named_failures[i].what, why + strlen(reason));
+	}
 	c->event(c->ctx, "Warning", "Failed", text);
-	note_failure(c, why);
-	fail(c, "ErrImagePull", why, 0);
+	note_failure(c, reason, message ? message : why);
+	fail(c, reason, message ? message : why, 0);
 }
 
 static void pull_try(struct pull *p);

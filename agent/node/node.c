@@ -811,6 +811,11 @@ bool node_runtime_ready(const struct node *n)
 	return nodestatus_runtime_ready(runtimewatch_status(n->runtime));
 }
 
+bool node_recursive_read_only(const struct node *n, const char *handler)
+{
+	return nodestatus_recursive_read_only(runtimewatch_status(n->runtime), handler);
+}
+
 struct kube_object *node_object(const struct node *n)
 {
 	return n->latest;

@@ -71,6 +71,8 @@ int64_t node_capacity_pods(const struct node *n);
 const struct machine *node_machine(const struct node *n);
 bool node_network_ready(const struct node *n);
 bool node_runtime_ready(const struct node *n);
+/* Whether that handler of the runtime ("": the default one) can mount recursively read-only. */
+bool node_recursive_read_only(const struct node *n, const char *handler);
 /* The Node as last seen, borrowed; NULL before. */
 struct kube_object *node_object(const struct node *n);
 /* For events about the node; borrowed. */

@@ -428,6 +428,17 @@ static Core__NodeRuntimeHandler *handler_of(const Cri__RuntimeHandler *from)
 	return h;
 }
 
+bool nodestatus_recursive_read_only(const Cri__StatusResponse *runtime, const char *handler)
+{
+	for (size_t i = 0; runtime && i < runtime->n_runtime_handlers; i++) {
+		const Cri__RuntimeHandler *h = runtime->runtime_handlers[i];
+
+		if (str_eq(h->name, handler))
+			return h->features && h->features->recursive_read_only_mounts;
+	}
+	return false;
+}
+
 /* Another agent's claims are not ours: the scheduler acts on them. */
 static void drop_declared(Core__NodeStatus *s)
 {

@@ -54,6 +54,8 @@ char *nodestatus_runtime_problem(const struct nodestatus_input *in);
 char *nodestatus_version(const char *text);
 bool nodestatus_network_ready(const Cri__StatusResponse *runtime);
 bool nodestatus_runtime_ready(const Cri__StatusResponse *runtime);
+/* Whether that handler ("": the default one) can mount recursively read-only. */
+bool nodestatus_recursive_read_only(const Cri__StatusResponse *runtime, const char *handler);
 
 /* Amounts for pods: what a Node's allocatable says, 0 when it says nothing. */
 int64_t nodestatus_allocatable_milli(const Core__Node *node, const char *resource);

@@ -1,5 +1,6 @@
 /* A container's configuration for the runtime (contract in podconfig.h). Pure. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "base/proto.h"
@@ -8,6 +9,8 @@
 #include "podconfig.h"
 #include "podnamespace.h"
 #include "resource/resources.h"
+
+enum { HUGEPAGE_NAME_MAX = 32 };
 
 static const char *const masked_paths[] = {
 	"/proc/asound",     "/proc/acpi",        "/proc/interrupts",
@@ -160,29 +163,78 @@ static bool volume_read_only(const Core__PodSpec *spec, const char *name)
 	return false;
 }
 
+static const char *image_reference(const Core__PodSpec *spec, const char *volume)
+{
+	for (size_t i = 0; i < spec->n_volumes; i++) {
+		const Core__VolumeSource *s = spec->volumes[i]->volumesource;
+
+		if (str_eq(spec->volumes[i]->name, volume) && s && s->image)
+			return str_or(s->image->reference, "");
+	}
+	return "";
+}
+
 /* An image volume is the runtime's to mount: no host path, always read-only. */
-static void mount_image(Cri__Mount *m, const char *ref, const char *sub_path)
+static void mount_image(const struct container_input *in, const Core__VolumeMount *v,
+			const char *ref, Cri__Mount *m)
 {
 	m->image = proto_new(&cri__image_spec__descriptor);
 	proto_set_str(&m->image->image, ref);
-	proto_set_str(&m->image_sub_path, sub_path);
+	proto_set_str(&m->image->user_specified_image,
+		      image_reference(in->spec->pod->spec, v->name));
+	podconfig_annotate(in->spec, &m->image->n_annotations, &m->image->annotations,
+			   &cri__image_spec__annotations_entry__descriptor);
+	proto_set_str(&m->image_sub_path, str_or(v->subpath, ""));
 	proto_set_str(&m->host_path, "");
 }
 
-static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c)
+int podconfig_recursive_read_only(const Core__VolumeMount *m, bool supported, bool *ret_on,
+				  struct err *e)
+{
+	const char *mode = m->recursivereadonly;
+
+	*ret_on = false;
+	if (!mode || str_eq(mode, "Disabled"))
+		return 0;
+	if (!m->readonly)
+		return err_set(e, ERR_INVALID,
+			       "volume \"%s\" requested recursive read-only mode, but it is not "
+			       "read-only",
+			       m->name);
+	if (m->mountpropagation && !str_eq(m->mountpropagation, "None"))
+		return err_set(e, ERR_INVALID,
+			       "volume \"%s\" requested recursive read-only mode, but it is not "
+			       "compatible with propagation \"%s\"",
+			       m->name, m->mountpropagation);
+	if (!str_eq(mode, "IfPossible") && !str_eq(mode, "Enabled"))
+		return err_set(e, ERR_INVALID, "unknown recursive read-only mode \"%s\"", mode);
+	if (!supported && str_eq(mode, "Enabled"))
+		return err_set(e, ERR_UNIMPLEMENTED,
+			       "volume \"%s\" requested recursive read-only mode, but it is not "
+			       "supported by the runtime",
+			       m->name);
+	*ret_on = supported;
+	return 0;
+}
+
+static int add_mounts(const struct container_input *in, Cri__ContainerConfig *c, struct err *e)
 {
 	const Core__Container *spec = in->container->spec;
 	const char *hosts = in->hosts_path;
+	bool recursive;
 
 	for (size_t i = 0; i < spec->n_volumemounts; i++) {
 		const Core__VolumeMount *v = spec->volumemounts[i];
 		Cri__Mount *m = add_mount(c, in->mount_paths[i], str_or(v->mountpath, "/"));
 
 		if (in->mount_images && in->mount_images[i])
-			mount_image(m, in->mount_images[i], str_or(v->subpath, ""));
+			mount_image(in, v, in->mount_images[i], m);
 		m->readonly =
 		    m->image || v->readonly || volume_read_only(in->spec->pod->spec, v->name);
 		m->propagation = propagation_of(v->mountpropagation);
+		if (podconfig_recursive_read_only(v, in->recursive_read_only, &recursive, e) < 0)
+			return err_wrap(e, "failed to resolve recursive read-only mode");
+		m->recursive_read_only = recursive;
 		if (str_eq(v->mountpath, "/etc/hosts"))
 			hosts = NULL;
 	}
@@ -190,12 +242,44 @@ static void add_mounts(const struct container_input *in, Cri__ContainerConfig *c
 		add_mount(c, hosts, "/etc/hosts");
 	if (in->termination_path && !str_empty(spec->terminationmessagepath))
 		add_mount(c, in->termination_path, spec->terminationmessagepath);
+	return 0;
 }
 
 /* --- resources --- */
 
-static void add_hugepages(const Core__Container *c, const struct podconfig_node *node,
-			  Cri__LinuxContainerResources *r)
+/* "2MB", as the hugetlb cgroup names it, for hugepages-2Mi; "" when there is no such size. */
+static void hugepage_size_name(const char *resource, char *out, size_t size)
+{
+	static const char *const units[] = { "B", "KB", "MB", "GB", "TB" };
+	int64_t bytes = resources_value(resource + strlen("hugepages-"));
+	size_t unit = 0;
+
+	for (; bytes && bytes % 1024 == 0 && unit + 1 < ARRAY_SIZE(units); unit++)
+		bytes /= 1024;
+	snprintf(out, size, "%" PRId64 "%s", bytes, units[unit]);
+}
+
+static void apply_hugepage_limits(const Core__ResourceRequirements *from,
+				  Cri__LinuxContainerResources *r)
+{
+	for (size_t i = 0; from && i < from->n_limits; i++) {
+		const char *resource = from->limits[i]->key;
+		char name[HUGEPAGE_NAME_MAX];
+
+		if (!str_starts(resource, "hugepages-"))
+			continue;
+		hugepage_size_name(resource, name, sizeof(name));
+		for (size_t k = 0; k < r->n_hugepage_limits; k++) {
+			if (str_eq(r->hugepage_limits[k]->page_size, name))
+				r->hugepage_limits[k]->limit =
+				    (uint64_t)resources_value(resources_limit(from, resource));
+		}
+	}
+}
+
+/* Of every size that the machine has, nothing but what the container, else the pod asks for. */
+static void add_hugepages(const Core__PodSpec *spec, const Core__Container *c,
+			  const struct podconfig_node *node, Cri__LinuxContainerResources *r)
 {
 	for (size_t i = 0; node->hugepage_sizes && node->hugepage_sizes[i]; i++) {
 		Cri__HugepageLimit *h = proto_new(&cri__hugepage_limit__descriptor);
@@ -203,7 +287,8 @@ static void add_hugepages(const Core__Container *c, const struct podconfig_node 
 		proto_set_str(&h->page_size, node->hugepage_sizes[i]);
 		proto_push(&r->n_hugepage_limits, &r->hugepage_limits, h);
 	}
-	(void)c;
+	apply_hugepage_limits(spec->resources, r);
+	apply_hugepage_limits(c->resources, r);
 }
 
 Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
@@ -213,12 +298,12 @@ Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
 	Cri__LinuxContainerResources *r;
 	struct amounts a;
 
-	resources_of_container(c, &a);
+	resources_granted(spec->pod->spec, c, &a);
 	r = podconfig_granted(&a, node);
 	r->oom_score_adj = resources_oom_score_adj(spec->pod->spec, c, node->memory_capacity_bytes);
 	/* no swap: the sum of memory and swap is the memory limit */
 	r->memory_swap_limit_in_bytes = a.memory_limit_bytes;
-	add_hugepages(c, node, r);
+	add_hugepages(spec->pod->spec, c, node, r);
 	if (node->cgroup_v2)
 		proto_push_pair(&r->n_unified, &r->unified,
 				&cri__linux_container_resources__unified_entry__descriptor,
@@ -415,7 +500,8 @@ int podconfig_container(const struct container_input *in, Cri__ContainerConfig *
 	proto_set_str(&c->working_dir, str_or(spec->workingdir, ""));
 	add_labels(in, c);
 	add_annotations(in, c);
-	add_mounts(in, c);
+	if (add_mounts(in, c, e) < 0)
+		return -1;
 	c->log_path = str_fmt("%s/%u.log", spec->name, in->restart_count);
 	c->stdin = spec->stdin;
 	c->stdin_once = spec->stdinonce;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "podconfig.h"
 
 enum { EXIT_CODE_UNKNOWN = 137 };
 
@@ -110,8 +111,16 @@ static void replace_state(Core__ContainerState **field, Core__ContainerState *s)
 	*field = s;
 }
 
-static void add_volume_mounts(Core__ContainerStatus *s, const Core__Container *c)
+/* What the pod was first told of its mounts stays true for it. */
+static void add_volume_mounts(const struct status_input *in, Core__ContainerStatus *s,
+			      const Core__Container *c, const Core__ContainerStatus *old)
 {
+	bool recursive;
+
+	for (size_t i = 0; old && i < old->n_volumemounts; i++)
+		proto_push(&s->n_volumemounts, &s->volumemounts, proto_dup(old->volumemounts[i]));
+	if (s->n_volumemounts)
+		return;
 	for (size_t i = 0; i < c->n_volumemounts; i++) {
 		const Core__VolumeMount *m = c->volumemounts[i];
 		Core__VolumeMountStatus *v = proto_new(&core__volume_mount_status__descriptor);
@@ -120,8 +129,9 @@ static void add_volume_mounts(Core__ContainerStatus *s, const Core__Container *c
 		proto_set_str(&v->mountpath, m->mountpath);
 		v->has_readonly = true;
 		v->readonly = m->readonly;
+		podconfig_recursive_read_only(m, in->recursive_read_only, &recursive, NULL);
 		if (m->readonly)
-			proto_set_str(&v->recursivereadonly, "Disabled");
+			proto_set_str(&v->recursivereadonly, recursive ? "Enabled" : "Disabled");
 		proto_push(&s->n_volumemounts, &s->volumemounts, v);
 	}
 }
@@ -149,7 +159,7 @@ static Core__ContainerStatus *default_status(const struct status_input *in,
 	s->laststate = old && old->laststate ? proto_dup(old->laststate) : new_state();
 	s->has_ready = true;
 	set_restart_count(s, old ? old->restartcount : 0);
-	add_volume_mounts(s, c->spec);
+	add_volume_mounts(in, s, c->spec, NULL);
 	return s;
 }
 
@@ -229,7 +239,7 @@ static Core__ContainerStatus *observed_status(const struct status_input *in,
 		s->laststate = proto_dup(old->state);
 	else
 		s->laststate = old && old->laststate ? proto_dup(old->laststate) : new_state();
-	add_volume_mounts(s, c->spec);
+	add_volume_mounts(in, s, c->spec, old);
 	add_resources(s, c->spec);
 	add_user(s, latest);
 	if (old && old->has_started && latest->state == OBS_RUNNING) {

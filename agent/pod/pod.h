@@ -73,6 +73,10 @@ void pod_container_event(struct pod *p, int container, const char *type, const c
 int64_t pod_container_ended_usec(struct pod_container *c, const struct obs_container *instance);
 /* Why the container does not run; NULL reason clears it. */
 void pod_set_waiting(struct pod_container *c, const char *reason, const char *message);
+/* Name of the runtime handler behind the pod's runtime class, "" for the default one. */
+int pod_runtime_handler(struct pod *p, const char **ret_handler, struct err *e);
+/* Whether the pod's runtime handler can mount recursively read-only. */
+bool pod_recursive_read_only(struct pod *p);
 /* "name_namespace(uid)", as messages name pods. Heap. */
 char *pod_display(const struct pod *p);
 

@@ -46,15 +46,21 @@ char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod
 	return str_fmt("%s/kubepods%s/pod%s", node->cgroup_root, dir, uid);
 }
 
-static void add_own_annotation(const struct podspec *spec, Cri__PodSandboxConfig *c,
-			       const char *key)
+void podconfig_annotate_ptr(const struct podspec *spec, size_t *n, void ***items,
+			    const ProtobufCMessageDescriptor *entry)
 {
-	const char *value = podspec_any_annotation(spec, key);
+	static const char *const own[] = { PODSPEC_SEEN, PODSPEC_SOURCE };
+	const Meta__ObjectMeta *m = spec->pod->metadata;
 
-	if (value && !podspec_annotation(spec->pod, key))
-		proto_push_pair(&c->n_annotations, &c->annotations,
-				&cri__pod_sandbox_config__annotations_entry__descriptor, key,
-				value);
+	for (size_t i = 0; i < m->n_annotations; i++)
+		proto_push_pair_ptr(n, items, entry, m->annotations[i]->key,
+				    m->annotations[i]->value);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		const char *value = podspec_any_annotation(spec, own[i]);
+
+		if (value && !podspec_annotation(spec->pod, own[i]))
+			proto_push_pair_ptr(n, items, entry, own[i], value);
+	}
 }
 
 static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
@@ -69,12 +75,8 @@ static void add_labels(const struct podspec *spec, Cri__PodSandboxConfig *c)
 	proto_push_pair(&c->n_labels, &c->labels, entry, "io.kubernetes.pod.name", spec->name);
 	proto_push_pair(&c->n_labels, &c->labels, entry, "io.kubernetes.pod.namespace", spec->ns);
 	proto_push_pair(&c->n_labels, &c->labels, entry, "io.kubernetes.pod.uid", spec->uid);
-	for (size_t i = 0; i < m->n_annotations; i++)
-		proto_push_pair(&c->n_annotations, &c->annotations,
-				&cri__pod_sandbox_config__annotations_entry__descriptor,
-				m->annotations[i]->key, m->annotations[i]->value);
-	add_own_annotation(spec, c, PODSPEC_SEEN);
-	add_own_annotation(spec, c, PODSPEC_SOURCE);
+	podconfig_annotate(spec, &c->n_annotations, &c->annotations,
+			   &cri__pod_sandbox_config__annotations_entry__descriptor);
 }
 
 static Cri__Protocol protocol_of(const char *name)

@@ -34,6 +34,12 @@ char *podconfig_log_dir(const struct podconfig_node *node, const char *ns, const
  * /kubepods/burstable/pod<uid>; systemd: kubepods-burstable-pod<uid>.slice. */
 char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod *pod);
 
+/* The pod's annotations and those of the agent, appended to any map<string, string> field. */
+#define podconfig_annotate(spec, n, items, entry) \
+	podconfig_annotate_ptr((spec), (n), (void ***)(items), (entry))
+void podconfig_annotate_ptr(const struct podspec *spec, size_t *n, void ***items,
+			    const ProtobufCMessageDescriptor *entry);
+
 int podconfig_sandbox(const struct podspec *spec, const struct podconfig_node *node,
 		      unsigned attempt, Cri__PodSandboxConfig **ret_config,
 		      struct dns_warning *ret_warning, struct err *e);
@@ -54,7 +60,12 @@ struct container_input {
 	const char *hosts_path;          /* the managed hosts file, or NULL */
 	const char *termination_path;    /* host file behind terminationMessagePath, or NULL */
 	const char *target_id;           /* ephemeral: container whose PID namespace is joined */
+	bool recursive_read_only;        /* the pod's runtime handler can mount so */
 };
+
+/* Whether the mount is made recursively read-only by a runtime handler that supports it or not. */
+int podconfig_recursive_read_only(const Core__VolumeMount *m, bool supported, bool *ret_on,
+				  struct err *e);
 
 int podconfig_container(const struct container_input *in, Cri__ContainerConfig **ret_config,
 			struct err *e);

@@ -43,6 +43,15 @@ static void set(struct env_list *l, const char *name, char *value)
 	l->values[l->n++] = value;
 }
 
+static char *join(const char *const *items, const char *sep)
+{
+	struct str out = { 0 };
+
+	for (size_t i = 0; items && items[i]; i++)
+		str_printf(&out, "%s%s", i ? sep : "", items[i]);
+	return str_take(&out);
+}
+
 /* --- expansion of $(NAME) --- */
 
 /* Two scopes: what the container declared hides what services gave. */
@@ -57,10 +66,10 @@ static const char *lookup(const struct scopes *s, const char *name)
 	return v || !s->outer ? v : env_list_get(s->outer, name);
 }
 
-/* Returns the first name that no scope has, or NULL. */
-static char *expand_into(struct str *out, const struct scopes *s, const char *text)
+/* Returns the names that no scope has or that are empty there, each once; NULL for none. */
+static char **expand_into(struct str *out, const struct scopes *s, const char *text)
 {
-	char *missing = NULL;
+	char **missing = NULL;
 
 	for (const char *p = text; *p; p++) {
 		const char *end;
@@ -75,8 +84,8 @@ static char *expand_into(struct str *out, const struct scopes *s, const char *te
 				str_append(out, v);
 			else
 				str_append_n(out, p, (size_t)(end - p) + 1);
-			if (!v && !missing)
-				missing = mem_strdup(name);
+			if (str_empty(v) && !strv_has(missing, name))
+				strv_push(&missing, name);
 			p = end;
 		} else {
 			str_append_c(out, *p);
@@ -89,7 +98,7 @@ static char *expand(const struct scopes *s, const char *text)
 {
 	struct str out = { 0 };
 
-	free(expand_into(&out, s, text));
+	strv_free(expand_into(&out, s, text));
 	return str_take(&out);
 }
 
@@ -98,15 +107,24 @@ char *podenv_expand(const struct env_list *env, const char *text)
 	return expand(&(struct scopes){ .inner = env }, text);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 char *podenv_expand_strict(const struct env_list *env, const char *text, struct err *e)
 {
 	struct str out = { 0 };
-	AUTO_FREE char *missing = expand_into(&out, &(struct scopes){ .inner = env }, text);
+	AUTO_FREE char *names = NULL;
+	char **missing = expand_into(&out, &(struct scopes){ .inner = env }, text);
 
 	if (!missing)
 		return str_take(&out);
 	str_fini(&out);
-	err_set(e, ERR_INVALID, "missing value for %s", missing);
+	qsort(missing, strv_len(missing), sizeof(*missing), by_text);
+	names = join((const char *const *)missing, ", ");
+	strv_free(missing);
+	err_set(e, ERR_INVALID, "missing value for %s", names);
 	return NULL;
 }
 
@@ -181,15 +199,6 @@ static void add_services(const struct env_input *in, struct env_list *l)
 }
 
 /* --- the downward API --- */
-
-static char *join(const char *const *items, const char *sep)
-{
-	struct str out = { 0 };
-
-	for (size_t i = 0; items && items[i]; i++)
-		str_printf(&out, "%s%s", i ? sep : "", items[i]);
-	return str_take(&out);
-}
 
 /* key="value" lines sorted by key, as Go prints quoted strings. */
 static void append_quoted(struct str *out, const char *s)
@@ -476,6 +485,27 @@ static int secret_key(const struct env_input *in, const Core__SecretKeySelector 
 				       ref->key, in->spec->ns, name);
 }
 
+static int file_key(const struct env_input *in, const Core__FileKeySelector *ref, char **ret_value,
+		    struct err *e)
+{
+	struct env_file_value v;
+
+	if (!in->file(in->ctx, ref, &v))
+		return err_set(e, ERR_NOT_FOUND,
+			       "cannot find the volume \"%s\" referenced by FileKeyRef",
+			       ref->volumename);
+	if (!v.value)
+		return err_set(e, ERR_INVALID, "couldn't parse env file");
+	if (str_empty(v.value))
+		return ref->optional
+			   ? 1
+			   : err_set(e, ERR_NOT_FOUND,
+				     "environment variable key \"%s\" not found in file \"%s\"",
+				     ref->key, v.path);
+	*ret_value = mem_strdup(v.value);
+	return 0;
+}
+
 static int value_from(const struct env_input *in, const Core__EnvVarSource *f, char **ret_value,
 		      struct err *e)
 {
@@ -489,7 +519,7 @@ static int value_from(const struct env_input *in, const Core__EnvVarSource *f, c
 	if (f->secretkeyref)
 		return secret_key(in, f->secretkeyref, ret_value, e);
 	if (f->filekeyref)
-		return err_set(e, ERR_UNIMPLEMENTED, "env valueFrom.fileKeyRef is not implemented");
+		return file_key(in, f->filekeyref, ret_value, e);
 	*ret_value = mem_strdup("");
 	return 0;
 }

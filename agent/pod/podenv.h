@@ -18,12 +18,20 @@ const char *env_list_get(const struct env_list *l, const char *name);
 
 enum env_source { ENV_CONFIG_MAP, ENV_SECRET };
 
+/* What a file of a volume says of a variable. */
+struct env_file_value {
+	const char *path;  /* on the host, for messages */
+	const char *value; /* "" when it is not in there; NULL: the file could not be read */
+};
+
 /* What the environment is made from beside the pod. */
 struct env_input {
 	const struct podspec *spec;
 	const Core__Container *container;
 	/* a fetched ConfigMap or Secret of the pod's namespace; NULL when it does not exist */
 	const void *(*find)(void *ctx, enum env_source source, const char *name);
+	/* false when nothing is known of the volume */
+	bool (*file)(void *ctx, const Core__FileKeySelector *ref, struct env_file_value *ret_value);
 	void *ctx;
 	struct kube_object *const *services; /* of every namespace */
 	size_t n_services;
@@ -40,7 +48,7 @@ void podenv_refs(const Core__Container *c,
 
 /* Heap string with $(NAME) replaced from env; unknown names stay, $$ becomes $. */
 char *podenv_expand(const struct env_list *env, const char *text);
-/* The same, but an unknown name is an error (subPathExpr). */
+/* The same, but unknown and empty names are an error (subPathExpr). */
 char *podenv_expand_strict(const struct env_list *env, const char *text, struct err *e);
 
 /* Value of a field path of the downward API (metadata.labels['x'], status.podIP, …). */

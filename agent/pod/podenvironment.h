@@ -37,6 +37,8 @@ struct pod_environment {
 	char **allowed_unsafe_sysctls;
 	int64_t max_pods;
 	struct kube_object *(*node_object)(void *ctx); /* borrowed; NULL before registration */
+	/* whether that handler of the runtime can mount recursively read-only */
+	bool (*recursive_read_only)(void *ctx, const char *handler);
 	void *node_ctx;
 	struct informer *services, *runtime_classes;
 	const struct podconfig_node *node;

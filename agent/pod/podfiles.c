@@ -14,6 +14,9 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "envfile.h"
+
+enum { ENV_FILE_MAX_BYTES = 1 << 20 };
 
 struct files_call {
 	struct files *files;
@@ -26,12 +29,23 @@ void files_free(struct files *f)
 	if (!f)
 		return;
 	for (size_t i = 0; i < f->n_mounts; i++) {
+		free(f->mounts[i].volume);
 		free(f->mounts[i].volume_path);
 		free(f->mounts[i].sub_path);
 		free(f->mounts[i].bind_path);
 		free(f->mounts[i].path);
 	}
+	for (size_t i = 0; i < f->n_variables; i++) {
+		free(f->variables[i].volume);
+		free(f->variables[i].path);
+		free(f->variables[i].key);
+		free(f->variables[i].volume_path);
+		free(f->variables[i].file_path);
+		free(f->variables[i].value);
+	}
+	free(f->variables);
 	free(f->mounts);
+	free(f->container);
 	free(f->container_dir);
 	free(f->log_dir);
 	free(f->termination_path);
@@ -100,17 +114,19 @@ static int make_beneath(int volume_fd, const char *sub_path, mode_t mode, struct
 }
 
 /* An existing subPath is taken as it is, through links inside the volume too. */
-static int open_sub_path(int volume_fd, const char *sub_path, struct err *e)
+static int open_sub_path(int volume_fd, const char *sub_path, bool *ret_making, struct err *e)
 {
 	struct stat st;
-	int fd = fs_open_beneath(volume_fd, sub_path, O_PATH, 0, NULL);
+	int fd = fs_open_beneath(volume_fd, sub_path, O_PATH, 0, e);
 
-	if (fd >= 0)
+	if (fd >= 0 || e->code != ERR_NOT_FOUND)
 		return fd;
 	if (fstat(volume_fd, &st) < 0)
 		return err_os(e, errno, "stat volume");
+	*ret_making = true;
 	if (make_beneath(volume_fd, sub_path, st.st_mode & 07777, e) < 0)
 		return -1;
+	*ret_making = false;
 	return fs_open_beneath(volume_fd, sub_path, O_PATH, 0, e);
 }
 
@@ -132,7 +148,8 @@ static int make_bind_target(const char *path, bool directory, struct err *e)
 	return 0;
 }
 
-static int bind_sub_path(struct files_mount *m, struct err *e)
+/* *ret_making: it failed because a directory could not be made. */
+static int bind_sub_path(struct files_mount *m, bool *ret_making, struct err *e)
 {
 	AUTO_FD volume = open(m->volume_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD fd = -1;
@@ -141,7 +158,7 @@ static int bind_sub_path(struct files_mount *m, struct err *e)
 
 	if (volume < 0)
 		return err_os(e, errno, "open %s", m->volume_path);
-	fd = open_sub_path(volume, m->sub_path, e);
+	fd = open_sub_path(volume, m->sub_path, ret_making, e);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) < 0)
@@ -163,21 +180,35 @@ static int valid_sub_path(const char *sub_path, struct err *e)
 	bool escapes;
 
 	if (*sub_path == '/')
-		return err_set(e, ERR_INVALID, "subPath %s must not be an absolute path", sub_path);
+		return err_set(e, ERR_INVALID, "error SubPath `%s` must not be an absolute path",
+			       sub_path);
 	parts = strv_split(sub_path, '/');
 	escapes = strv_has(parts, "..");
 	strv_free(parts);
-	return escapes ? err_set(e, ERR_INVALID, "subPath %s must not contain '..'", sub_path) : 0;
+	return escapes
+		   ? err_set(e, ERR_INVALID,
+			     "unable to provision SubPath `%s`: must not contain '..'", sub_path)
+		   : 0;
 }
 
-static int resolve_mount(struct files_mount *m, struct err *e)
+/* The pod's owner is not told details: they could tell of the host's files. */
+static int resolve_mount(const struct files *f, struct files_mount *m, struct err *e)
 {
+	bool making = false;
+
 	/* no volume path: an image volume, whose subPath is the runtime's to resolve */
 	if (str_empty(m->sub_path) || str_empty(m->volume_path)) {
 		m->path = mem_strdup(m->volume_path);
 		return 0;
 	}
-	return valid_sub_path(m->sub_path, e) < 0 || bind_sub_path(m, e) < 0 ? -1 : 0;
+	if (valid_sub_path(m->sub_path, e) < 0)
+		return -1;
+	if (bind_sub_path(m, &making, e) == 0)
+		return 0;
+	log_err_warning(e, "subPath of volume %s in %s", m->volume, f->container_dir);
+	return err_set(e, e->code, "failed to %s for volumeMount \"%s\" of container \"%s\"",
+		       making ? "create subPath directory" : "prepare subPath", m->volume,
+		       f->container);
 }
 
 static int make_all(struct files *f)
@@ -188,19 +219,59 @@ static int make_all(struct files *f)
 					     0644, &f->error) < 0)
 		return -1;
 	for (size_t i = 0; i < f->n_mounts; i++) {
-		if (resolve_mount(&f->mounts[i], &f->error) < 0)
+		if (resolve_mount(f, &f->mounts[i], &f->error) < 0)
 			return -1;
 	}
 	/* last: an attempt that failed before leaves no file behind */
 	return f->termination ? make_termination_file(f) : 0;
 }
 
-static void work(void *arg)
+static void make_work(void *arg)
 {
 	struct files_call *c = arg;
 
 	make_all(c->files);
 }
+
+/* --- variables from files --- */
+
+/* No link leads out of the volume, and no device or FIFO that a container made is opened. */
+static int read_beneath(const char *dir, const char *path, char **ret_text, size_t *ret_len,
+			struct err *e)
+{
+	AUTO_FD volume = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD fd = -1;
+	AUTO_FREE char *proc = NULL;
+	struct stat st;
+
+	if (volume < 0)
+		return err_os(e, errno, "open %s", dir);
+	fd = fs_open_beneath(volume, path + strspn(path, "/"), O_PATH, 0, e);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID, "not a regular file");
+	proc = str_fmt("/proc/self/fd/%d", fd);
+	return fs_read(proc, ENV_FILE_MAX_BYTES, ret_text, ret_len, e);
+}
+
+static void read_work(void *arg)
+{
+	struct files *f = ((struct files_call *)arg)->files;
+
+	for (size_t i = 0; i < f->n_variables; i++) {
+		struct files_variable *v = &f->variables[i];
+		AUTO_FREE char *text = NULL;
+		struct err e;
+		size_t len;
+
+		if (read_beneath(v->volume_path, v->path, &text, &len, &e) < 0 ||
+		    envfile_get(text, len, v->key, &v->value, &e) < 0)
+			log_err_warning(&e, "environment file %s", v->file_path);
+	}
+}
+
+/* --- the job --- */
 
 static void done(void *arg)
 {
@@ -231,7 +302,7 @@ static bool has_foreign(const struct files *f)
 	return false;
 }
 
-struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
+static struct files_call *submit(struct job_pool *jobs, struct files *files, void (*work)(void *),
 				 void (*fn)(void *ctx, struct files *files), void *ctx)
 {
 	struct files_call *c = NEW(struct files_call);
@@ -240,6 +311,18 @@ struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
 	err_clear(&files->error);
 	(has_foreign(files) ? job_submit_foreign : job_submit)(jobs, work, done, drop, c);
 	return c;
+}
+
+struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
+				 void (*fn)(void *ctx, struct files *files), void *ctx)
+{
+	return submit(jobs, files, make_work, fn, ctx);
+}
+
+struct files_call *podfiles_read(struct job_pool *jobs, struct files *files,
+				 void (*fn)(void *ctx, struct files *files), void *ctx)
+{
+	return submit(jobs, files, read_work, fn, ctx);
 }
 
 /* The job runs to its end; nobody hears of it. */

@@ -1,4 +1,5 @@
-/* Files and directories that a container needs before it is made. Effect: one job per container.
+/* Files and directories that a container needs before it is made. Effect: one job per container,
+ * and one before it for a container whose environment comes from files.
  *
  * Log directory, termination log, hosts file, and the host path of each volume mount; a subPath is
  * opened beneath its volume (no link or ".." leads out) and bound to a path of our own, so that
@@ -14,6 +15,7 @@
 #include "podobs.h"
 
 struct files_mount {
+	char *volume;      /* its name, for messages */
 	char *volume_path; /* absolute */
 	char *sub_path;    /* relative, or NULL */
 	char *bind_path;   /* where a subPath is bound: <pod>/volume-subpaths/<vol>/<ctr>/<n> */
@@ -21,7 +23,18 @@ struct files_mount {
 	char *path;        /* result: what the container mounts */
 };
 
+/* A variable that a file of a volume sets. */
+struct files_variable {
+	char *volume, *path, *key; /* as the specification names them */
+	char *volume_path;
+	char *file_path; /* for messages */
+	char *value; /* result: "" when it is not in there, NULL when the file is not readable */
+};
+
 struct files {
+	struct files_variable *variables; /* for podfiles_read */
+	size_t n_variables;
+	char *container;
 	char *container_dir; /* <pod>/containers/<name> */
 	char *log_dir;
 	bool termination;
@@ -36,6 +49,9 @@ struct files_call;
 
 /* files is taken over and handed to done, which frees it. */
 struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
+				 void (*done)(void *ctx, struct files *files), void *ctx);
+/* The same for the variables alone. */
+struct files_call *podfiles_read(struct job_pool *jobs, struct files *files,
 				 void (*done)(void *ctx, struct files *files), void *ctx);
 void files_call_cancel(struct files_call *call);
 void files_free(struct files *files);

@@ -200,9 +200,11 @@ static bool start(struct plan *p, const struct plan_input *in, size_t i)
 	return true;
 }
 
-/* A running container that must not go on running as it is. Returns true when it was killed. */
-static bool kill_if_wrong(struct plan *p, const struct plan_input *in, size_t i,
-			  const struct obs_container *c)
+enum wrong { NOT_WRONG, WRONG_RESTARTS, WRONG_ENDS };
+
+/* Kills a running container that must not go on running as it is; says what becomes of it. */
+static enum wrong kill_if_wrong(struct plan *p, const struct plan_input *in, size_t i,
+				const struct obs_container *c)
 {
 	const struct container_spec *spec = &in->spec->containers[i];
 	const struct plan_container *facts = &in->containers[i];
@@ -211,16 +213,19 @@ static bool kill_if_wrong(struct plan *p, const struct plan_input *in, size_t i,
 			    : strcmp(spec->spec->restartpolicy, "Never") != 0;
 
 	if (facts->busy != PLAN_IDLE)
-		return true;
-	if (c->hash != spec->hash && spec->kind != CONTAINER_EPHEMERAL)
+		return WRONG_RESTARTS;
+	if (c->hash != spec->hash && spec->kind != CONTAINER_EPHEMERAL) {
 		kill(p, in, c, KILL_SPEC_CHANGED, true);
-	else if (facts->liveness == VERDICT_FAILURE)
+		return WRONG_RESTARTS;
+	}
+	if (facts->liveness == VERDICT_FAILURE)
 		kill(p, in, c, KILL_LIVENESS, restarts);
 	else if (facts->startup == VERDICT_FAILURE)
 		kill(p, in, c, KILL_STARTUP, restarts);
 	else
-		return false;
-	return true;
+		return NOT_WRONG;
+	/* rules judge the exit code, which is not known yet */
+	return restarts || spec->spec->n_restartpolicyrules ? WRONG_RESTARTS : WRONG_ENDS;
 }
 
 /* --- creation of the sandbox --- */
@@ -300,7 +305,7 @@ static enum init_progress plan_init(struct plan *p, const struct plan_input *in,
 		return INIT_WAITS;
 	}
 	if (c->state == OBS_RUNNING) {
-		if (spec->kind == CONTAINER_INIT || kill_if_wrong(p, in, i, c))
+		if (spec->kind == CONTAINER_INIT || kill_if_wrong(p, in, i, c) != NOT_WRONG)
 			return INIT_WAITS;
 		return sidecar_up(in, i, c) ? INIT_DONE : INIT_WAITS;
 	}
@@ -363,10 +368,9 @@ static bool plan_main(struct plan *p, const struct plan_input *in, size_t i, boo
 		*turn &= in->containers[i].busy != PLAN_STARTING;
 		return true;
 	}
-	if (c && c->state == OBS_RUNNING) {
-		kill_if_wrong(p, in, i, c);
-		return true;
-	}
+	/* the last one that lives and will not again takes the whole pod with it */
+	if (c && c->state == OBS_RUNNING)
+		return kill_if_wrong(p, in, i, c) != WRONG_ENDS;
 	if (!podplan_wants_start(in->spec, in->obs, i))
 		return false;
 	if (c && c->state == OBS_UNKNOWN) {

@@ -85,7 +85,8 @@ struct plan_action {
 
 enum plan_outcome {
 	PLAN_GOING_ON,
-	PLAN_POD_DONE, /* SYNC: nothing runs and nothing will; the pod is to terminate */
+	PLAN_POD_DONE, /* SYNC: nothing runs or may go on running, and nothing will; the pod is to
+			  terminate */
 	PLAN_STOPPED,  /* TERMINATING: no container and no sandbox is left running */
 	PLAN_REMOVED,  /* FINISHED and gone: the runtime holds nothing of the pod */
 };

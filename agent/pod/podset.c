@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "k8s/node.pb-c.h"
 #include "podobserve.h"
 #include "volume/volumes.h"
 
@@ -221,6 +222,9 @@ static void set_spec(struct pod *p, struct podspec *spec)
 		}
 	}
 	containers_free(p->containers, p->n_containers);
+	/* an ephemeral container may mount what nobody mounted before */
+	if (p->spec && spec->n_containers != p->n_containers)
+		p->prepared = false;
 	podspec_free(p->spec);
 	snprintf(spec->seen, sizeof(spec->seen), "%s", p->seen);
 	p->spec = spec;
@@ -409,6 +413,29 @@ void pod_set_waiting(struct pod_container *c, const char *reason, const char *me
 	free(c->waiting_message);
 	c->waiting_reason = mem_strdup(reason);
 	c->waiting_message = mem_strdup(message);
+}
+
+int pod_runtime_handler(struct pod *p, const char **ret_handler, struct err *e)
+{
+	const char *name = p->spec->pod->spec->runtimeclassname;
+	struct kube_object *o;
+
+	*ret_handler = "";
+	if (str_empty(name))
+		return 0;
+	o = informer_get(p->env->runtime_classes, NULL, name);
+	if (!o)
+		return err_set(e, ERR_NOT_FOUND, "runtimeclass.node.k8s.io \"%s\" not found", name);
+	*ret_handler = str_or(((const Node__RuntimeClass *)o->msg)->handler, "");
+	return 0;
+}
+
+bool pod_recursive_read_only(struct pod *p)
+{
+	const char *handler;
+
+	return pod_runtime_handler(p, &handler, NULL) == 0 &&
+	       p->env->recursive_read_only(p->env->node_ctx, handler);
 }
 
 char *pod_display(const struct pod *p)

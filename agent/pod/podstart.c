@@ -27,9 +27,11 @@ enum {
 struct start {
 	Cri__PodSandboxConfig *sandbox_config;
 	char *sandbox_id;
+	char *missing_secrets; /* pull secrets that are not there, or NULL */
 	char *image_ref, *image_username;
 	bool image_has_uid;
 	int64_t image_uid;
+	struct files *env_files; /* variables that files set, or NULL */
 	struct env_list env;
 	struct files *files;
 	char **mount_images; /* parallel to volumeMounts: refs of image volumes */
@@ -44,12 +46,14 @@ void start_free(struct start *st)
 	if (!st)
 		return;
 	proto_free(st->sandbox_config);
+	files_free(st->env_files);
 	env_list_fini(&st->env);
 	files_free(st->files);
 	for (size_t i = 0; i < st->n_mount_images; i++)
 		free(st->mount_images[i]);
 	free(st->mount_images);
 	free(st->sandbox_id);
+	free(st->missing_secrets);
 	free(st->image_ref);
 	free(st->image_username);
 	free(st->container_id);
@@ -255,6 +259,7 @@ static void create(struct step *s)
 		.hosts_path = st->files->hosts_path,
 		.termination_path = st->files->termination_path,
 		.target_id = obs ? target_id(s, obs) : NULL,
+		.recursive_read_only = pod_recursive_read_only(p),
 	};
 	struct err e;
 
@@ -297,6 +302,7 @@ static int add_mounts(struct step *s, struct files *f, const char *pod_dir, stru
 		const Core__VolumeMount *v = c->volumemounts[i];
 		struct files_mount *m = &f->mounts[f->n_mounts++];
 
+		m->volume = mem_strdup(v->name);
 		m->volume_path =
 		    volumes_path(s->pod->env->node->root_dir, s->pod->spec->pod, v->name);
 		if (!m->volume_path)
@@ -356,6 +362,7 @@ static void make_files(struct step *s)
 	struct files *f = NEW(struct files);
 	struct err e;
 
+	f->container = mem_strdup(c->name);
 	f->container_dir = str_fmt("%s/containers/%s", pod_dir, c->name);
 	f->log_dir = str_fmt("%s/%s", log_dir, c->name);
 	f->termination = !str_empty(c->terminationmessagepath);
@@ -370,19 +377,32 @@ static void make_files(struct step *s)
 
 /* --- environment --- */
 
-struct env_ctx {
-	struct pod *pod;
-};
-
 static const void *find_object(void *ctx, enum env_source source, const char *name)
 {
-	struct env_ctx *c = ctx;
+	struct pod *p = ((struct step *)ctx)->pod;
 	struct kube_object *o = NULL;
 
-	if (objcache_get(c->pod->env->objects, source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP,
-			 c->pod->spec->ns, name, &o) != OBJ_PRESENT)
+	if (objcache_get(p->env->objects, source == ENV_SECRET ? KUBE_SECRET : KUBE_CONFIG_MAP,
+			 p->spec->ns, name, &o) != OBJ_PRESENT)
 		return NULL;
 	return o->msg;
+}
+
+static bool find_file_value(void *ctx, const Core__FileKeySelector *ref,
+			    struct env_file_value *ret_value)
+{
+	const struct files *f = ((struct step *)ctx)->start->env_files;
+
+	for (size_t i = 0; f && i < f->n_variables; i++) {
+		const struct files_variable *v = &f->variables[i];
+
+		if (!str_eq(v->volume, ref->volumename) || !str_eq(v->path, ref->path) ||
+		    !str_eq(v->key, ref->key))
+			continue;
+		*ret_value = (struct env_file_value){ v->file_path, v->value };
+		return true;
+	}
+	return false;
 }
 
 static struct kube_object **all_services(struct pod *p, size_t *ret_n)
@@ -401,14 +421,14 @@ static int make_env(struct step *s, struct err *e)
 	struct pod *p = s->pod;
 	const struct podobs *obs = podobserve_get(p->env->observe, p->uid);
 	const struct obs_sandbox *sandbox = obs ? podobs_sandbox(obs) : NULL;
-	struct env_ctx ctx = { .pod = p };
 	size_t n_services;
 	AUTO_FREE struct kube_object **services = all_services(p, &n_services);
 	struct env_input in = {
 		.spec = p->spec,
 		.container = p->spec->containers[s->container].spec,
 		.find = find_object,
-		.ctx = &ctx,
+		.file = find_file_value,
+		.ctx = s,
 		.services = services,
 		.n_services = n_services,
 		.host_ips = (const char *const *)p->env->host_ips,
@@ -421,6 +441,65 @@ static int make_env(struct step *s, struct err *e)
 		     : sandbox                     ? (const char *const *)sandbox->ips
 						   : NULL;
 	return podenv_make(&in, &s->start->env, e);
+}
+
+static void go_on_with_env(struct step *s)
+{
+	struct err e;
+
+	if (make_env(s, &e) < 0)
+		fail_with_event(s, "CreateContainerConfigError", e.text);
+	else
+		make_files(s);
+}
+
+static void on_env_files(void *ctx, struct files *files)
+{
+	struct step *s = ctx;
+
+	s->files = NULL;
+	s->start->env_files = files;
+	if (!step_container(s) || s->pod->phase != POD_SYNC)
+		step_done(s);
+	else
+		go_on_with_env(s);
+}
+
+static void add_variable(struct step *s, const Core__FileKeySelector *ref, struct files *f)
+{
+	struct pod *p = s->pod;
+	AUTO_FREE char *dir =
+	    volumes_used(p->spec, ref->volumename)
+		? volumes_path(p->env->node->root_dir, p->spec->pod, ref->volumename)
+		: NULL;
+
+	if (str_empty(dir))
+		return;
+	f->variables = mem_realloc(f->variables, f->n_variables + 1, sizeof(*f->variables));
+	f->variables[f->n_variables++] = (struct files_variable){
+		.volume = mem_strdup(ref->volumename),
+		.path = mem_strdup(ref->path),
+		.key = mem_strdup(ref->key),
+		.file_path = str_fmt("%s/%s", dir, ref->path),
+		.volume_path = mem_strdup(dir),
+	};
+}
+
+static void read_env_files(struct step *s)
+{
+	const Core__Container *c = s->pod->spec->containers[s->container].spec;
+	struct files *f = NEW(struct files);
+
+	for (size_t i = 0; i < c->n_env; i++) {
+		if (c->env[i]->valuefrom && c->env[i]->valuefrom->filekeyref)
+			add_variable(s, c->env[i]->valuefrom->filekeyref, f);
+	}
+	if (f->n_variables) {
+		s->files = podfiles_read(s->pod->env->jobs, f, on_env_files, s);
+		return;
+	}
+	files_free(f);
+	go_on_with_env(s);
 }
 
 /* --- image --- */
@@ -448,6 +527,11 @@ static void image_failed(struct step *s, const struct image_result *r)
 	struct pod_container *c = step_container(s);
 
 	pod_container_event(s->pod, s->container, "Warning", "Failed", "Error: %s", r->reason);
+	if (s->start->missing_secrets && str_eq(r->reason, "ErrImagePull"))
+		pod_event(s->pod, "Warning", "FailedToRetrieveImagePullSecret",
+			  "Unable to retrieve some image pull secrets (%s); attempting to pull the "
+			  "image may not succeed.",
+			  s->start->missing_secrets);
 	start_failed(s, r->reason, r->message);
 	if (r->retry_usec) {
 		c->failed_until_usec = r->retry_usec;
@@ -504,7 +588,6 @@ static void next_mount_image(struct step *s)
 {
 	struct start *st = s->start;
 	const Core__Container *c = s->pod->spec->containers[s->container].spec;
-	struct err e;
 
 	if (!st->mount_images)
 		st->mount_images = mem_calloc(c->n_volumemounts + 1, sizeof(*st->mount_images));
@@ -519,10 +602,7 @@ static void next_mount_image(struct step *s)
 		}
 		st->mount_images[st->n_mount_images++] = NULL;
 	}
-	if (make_env(s, &e) < 0)
-		fail_with_event(s, "CreateContainerConfigError", e.text);
-	else
-		make_files(s);
+	read_env_files(s);
 }
 
 static void on_image(void *ctx, const struct image_result *r)
@@ -539,7 +619,9 @@ static void on_image(void *ctx, const struct image_result *r)
 	next_mount_image(s);
 }
 
-static void add_pull_secret(struct step *s, struct keyring *k, const char *name)
+/* Missing ones are told of only when the pull fails, too. */
+static void add_pull_secret(struct step *s, struct keyring *k, const char *name,
+			    struct str *missing)
 {
 	static const char *const keys[] = { ".dockerconfigjson", ".dockercfg" };
 	struct kube_object *o = NULL;
@@ -548,10 +630,7 @@ static void add_pull_secret(struct step *s, struct keyring *k, const char *name)
 
 	if (objcache_get(s->pod->env->objects, KUBE_SECRET, s->pod->spec->ns, name, &o) !=
 	    OBJ_PRESENT) {
-		pod_event(s->pod, "Warning", "FailedToRetrieveImagePullSecret",
-			  "Unable to retrieve some image pull secrets (%s); attempting to pull the "
-			  "image may not succeed.",
-			  name);
+		str_printf(missing, "%s%s", missing->len ? ", " : "", name);
 		return;
 	}
 	secret = (const Core__Secret *)o->msg;
@@ -564,11 +643,23 @@ static void add_pull_secret(struct step *s, struct keyring *k, const char *name)
 	}
 }
 
+static void add_pull_secrets(struct step *s, struct keyring *k)
+{
+	const Core__PodSpec *spec = s->pod->spec->pod->spec;
+	struct str missing = { 0 };
+
+	for (size_t i = 0; i < spec->n_imagepullsecrets; i++) {
+		if (!str_empty(spec->imagepullsecrets[i]->name))
+			add_pull_secret(s, k, spec->imagepullsecrets[i]->name, &missing);
+	}
+	free(s->start->missing_secrets);
+	s->start->missing_secrets = missing.len ? str_take(&missing) : NULL;
+}
+
 static void ensure(struct step *s, const char *image, const char *policy,
 		   void (*done)(void *ctx, const struct image_result *r))
 {
 	struct pod *p = s->pod;
-	const Core__PodSpec *spec = p->spec->pod->spec;
 	CLEANUP(keyring_fini) struct keyring keys = { 0 };
 	Cri__AuthConfig **auths = NULL;
 	size_t n_auths = 0;
@@ -582,8 +673,7 @@ static void ensure(struct step *s, const char *image, const char *policy,
 		.ctx = s,
 	};
 
-	for (size_t i = 0; i < spec->n_imagepullsecrets; i++)
-		add_pull_secret(s, &keys, spec->imagepullsecrets[i]->name);
+	add_pull_secrets(s, &keys);
 	keyring_lookup(&keys, req.image, &n_auths, &auths);
 	req.auths = auths;
 	req.n_auths = n_auths;

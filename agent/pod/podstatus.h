@@ -29,6 +29,7 @@ struct status_input {
 	const char *failed_reason, *failed_message; /* rejected, evicted or past its deadline: the
 						       pod fails with these */
 	bool rejected;                              /* at admission */
+	bool recursive_read_only;                   /* the runtime can mount so */
 	int64_t now_ns;                             /* wall clock */
 	int64_t agent_start_ns; /* wall clock: containers older than this keep their readiness */
 };

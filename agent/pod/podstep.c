@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
-#include "k8s/node.pb-c.h"
 #include "podobserve.h"
 #include "podset.h"
 
@@ -178,22 +177,6 @@ static void on_sandbox_created(void *ctx, void *reply, const struct err *e)
 	step_done(s);
 }
 
-/* Name of the runtime handler, "" for the default one. */
-static int runtime_handler(struct pod *p, const char **ret_handler, struct err *e)
-{
-	const char *name = p->spec->pod->spec->runtimeclassname;
-	struct kube_object *o;
-
-	*ret_handler = "";
-	if (str_empty(name))
-		return 0;
-	o = informer_get(p->env->runtime_classes, NULL, name);
-	if (!o)
-		return err_set(e, ERR_NOT_FOUND, "runtimeclass.node.k8s.io \"%s\" not found", name);
-	*ret_handler = str_or(((const Node__RuntimeClass *)o->msg)->handler, "");
-	return 0;
-}
-
 static void start_create_sandbox(struct step *s)
 {
 	struct pod *p = s->pod;
@@ -204,7 +187,7 @@ static void start_create_sandbox(struct step *s)
 	struct err e;
 
 	if (podconfig_sandbox(p->spec, p->env->node, s->attempt, &req->config, &warning, &e) < 0 ||
-	    runtime_handler(p, &handler, &e) < 0) {
+	    pod_runtime_handler(p, &handler, &e) < 0) {
 		sandbox_failed(s, &e);
 		step_done(s);
 		return;

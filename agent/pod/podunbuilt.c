@@ -56,35 +56,6 @@ static bool asks_restart_all(const Core__Container *c)
 	return false;
 }
 
-static bool asks_recursive_read_only(const Core__Container *c)
-{
-	for (size_t i = 0; i < c->n_volumemounts; i++) {
-		const char *mode = c->volumemounts[i]->recursivereadonly;
-
-		if (!str_empty(mode) && !str_eq(mode, "Disabled"))
-			return true;
-	}
-	return false;
-}
-
-static bool asks_env_file(const Core__Container *c)
-{
-	for (size_t i = 0; i < c->n_env; i++) {
-		if (c->env[i]->valuefrom && c->env[i]->valuefrom->filekeyref)
-			return true;
-	}
-	return false;
-}
-
-static bool asks_hugepages(const Core__Container *c)
-{
-	for (size_t i = 0; c->resources && i < c->resources->n_limits; i++) {
-		if (str_starts(c->resources->limits[i]->key, "hugepages-"))
-			return true;
-	}
-	return false;
-}
-
 static const struct {
 	const char *path;
 	bool (*asked)(const Core__Container *c);
@@ -92,10 +63,7 @@ static const struct {
 	{ "volumeDevices", asks_devices },
 	{ "lifecycle.stopSignal", asks_stop_signal },
 	{ "resources.claims", asks_container_claims },
-	{ "resources.limits[hugepages]", asks_hugepages },
 	{ "restartPolicyRules[action=RestartAllContainers]", asks_restart_all },
-	{ "volumeMounts.recursiveReadOnly", asks_recursive_read_only },
-	{ "env.valueFrom.fileKeyRef", asks_env_file },
 };
 
 static void check_containers(char ***fields, const char *list, Core__Container *const *items,

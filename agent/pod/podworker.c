@@ -246,6 +246,7 @@ static void report(struct pod *p, const struct podobs *obs)
 		.failed_reason = p->failed_reason,
 		.failed_message = p->failed_message,
 		.rejected = p->rejected,
+		.recursive_read_only = pod_recursive_read_only(p),
 		.now_ns = clock_wall_usec() * 1000,
 		.agent_start_ns = p->env->start_wall_ns,
 	};

@@ -65,6 +65,23 @@ void resources_of_container(const Core__Container *c, struct amounts *ret_amount
 	of_requirements(c->resources, ret_amounts);
 }
 
+void resources_granted(const Core__PodSpec *spec, const Core__Container *c,
+		       struct amounts *ret_amounts)
+{
+	struct amounts pod;
+
+	resources_of_container(c, ret_amounts);
+	of_requirements(spec->resources, &pod);
+	if (!ret_amounts->has_cpu_limit) {
+		ret_amounts->has_cpu_limit = pod.has_cpu_limit;
+		ret_amounts->cpu_limit_milli = pod.cpu_limit_milli;
+	}
+	if (!ret_amounts->has_memory_limit) {
+		ret_amounts->has_memory_limit = pod.has_memory_limit;
+		ret_amounts->memory_limit_bytes = pod.memory_limit_bytes;
+	}
+}
+
 static void add_amounts(struct amounts *sum, const struct amounts *a)
 {
 	sum->has_cpu_request |= a->has_cpu_request;
@@ -159,7 +176,7 @@ static void apply_pod_level(const Core__PodSpec *spec, struct amounts *sum)
 	}
 }
 
-void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amounts *ret_amounts)
+static struct amounts sum_containers(const Core__PodSpec *spec)
 {
 	struct amounts sum = { 0 }, sidecars, peak, a;
 	bool all_cpu = true, all_memory = true;
@@ -175,6 +192,13 @@ void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amou
 	max_amounts(&sum, &peak);
 	sum.has_cpu_limit = all_cpu;
 	sum.has_memory_limit = all_memory;
+	return sum;
+}
+
+void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amounts *ret_amounts)
+{
+	struct amounts sum = sum_containers(spec);
+
 	apply_pod_level(spec, &sum);
 	if (with_overhead)
 		add_overhead(spec, &sum);
@@ -322,6 +346,15 @@ static int64_t smallest_main_request(const Core__PodSpec *spec)
 	return smallest < 0 ? 0 : smallest;
 }
 
+/* Memory that the pod asks for beyond its containers, in equal shares. */
+static int64_t share_of_rest(const Core__PodSpec *spec)
+{
+	int64_t rest = resources_value(resources_request(spec->resources, "memory")) -
+		       sum_containers(spec).memory_request_bytes;
+
+	return rest > 0 ? rest / (int64_t)(spec->n_containers + spec->n_initcontainers) : 0;
+}
+
 static int64_t clamp_score(int64_t score)
 {
 	if (score < 1000 + OOM_SCORE_GUARANTEED)
@@ -333,7 +366,7 @@ int resources_oom_score_adj(const Core__PodSpec *spec, const Core__Container *c,
 			    int64_t memory_capacity_bytes)
 {
 	const char *qos = resources_qos(spec);
-	int64_t score, floor_score;
+	int64_t score, floor_score, share;
 	struct amounts a;
 
 	if (spec->has_priority && spec->priority >= SYSTEM_NODE_CRITICAL_PRIORITY)
@@ -343,10 +376,12 @@ int resources_oom_score_adj(const Core__PodSpec *spec, const Core__Container *c,
 	if (str_eq(qos, "BestEffort") || memory_capacity_bytes <= 0)
 		return OOM_SCORE_BEST_EFFORT;
 	resources_of_container(c, &a);
-	score = 1000 - 1000 * a.memory_request_bytes / memory_capacity_bytes;
+	share = share_of_rest(spec);
+	score = 1000 - 1000 * (a.memory_request_bytes + share) / memory_capacity_bytes;
 	if (is_sidecar(c)) {
 		/* a sidecar is not killed before the containers that it serves */
-		floor_score = 1000 - 1000 * smallest_main_request(spec) / memory_capacity_bytes;
+		floor_score =
+		    1000 - 1000 * (smallest_main_request(spec) + share) / memory_capacity_bytes;
 		score = score > floor_score ? floor_score : score;
 	}
 	return (int)clamp_score(score);

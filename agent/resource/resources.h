@@ -27,6 +27,10 @@ enum {
 };
 
 void resources_of_container(const Core__Container *c, struct amounts *ret_amounts);
+/* As the container's cgroup gets them: a limit that it does not set is the pod's (spec.resources),
+ * if that has one. */
+void resources_granted(const Core__PodSpec *spec, const Core__Container *c,
+		       struct amounts *ret_amounts);
 /* Limits of the pod count only when every container has one; then they bound the pod's cgroup. */
 void resources_of_pod(const Core__PodSpec *spec, bool with_overhead, struct amounts *ret_amounts);
 

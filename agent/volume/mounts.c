@@ -94,15 +94,38 @@ int mounts_tmpfs(const char *dir, int64_t size_bytes, struct err *e)
 	return 0;
 }
 
-int mounts_empty_dir(const char *dir, bool memory, int64_t size_bytes, int64_t fs_group,
-		     struct err *e)
+static int mount_hugepages(const char *dir, int64_t page_bytes, struct err *e)
 {
-	/* a tmpfs keeps its sticky bit */
-	mode_t mode = 0777 | (memory ? 01000 : 0) | (fs_group >= 0 ? 02000 : 0);
+	AUTO_FREE char *options = str_fmt("pagesize=%lld", (long long)page_bytes);
+
+	if (mounts_is_mount(dir))
+		return 0;
+	return mount("nodev", dir, "hugetlbfs", 0, options) < 0
+		   ? err_os(e, errno, "mount hugetlbfs with %s on %s", options, dir)
+		   : 0;
+}
+
+static mode_t empty_dir_mode(enum emptydir_medium medium, bool has_group)
+{
+	/* a tmpfs keeps its sticky bit, and huge pages are root's but for a group */
+	static const mode_t modes[] = {
+		[EMPTYDIR_DISK] = 0777,
+		[EMPTYDIR_MEMORY] = 01777,
+		[EMPTYDIR_HUGEPAGES] = 0755,
+	};
+
+	return modes[medium] | (has_group ? 02070 : 0);
+}
+
+int mounts_empty_dir(const char *dir, const struct emptydir *what, int64_t fs_group, struct err *e)
+{
+	mode_t mode = empty_dir_mode(what->medium, fs_group >= 0);
 
 	if (fs_mkdir_all(dir, 0755, e) < 0)
 		return -1;
-	if (memory && mounts_tmpfs(dir, size_bytes, e) < 0)
+	if (what->medium == EMPTYDIR_MEMORY && mounts_tmpfs(dir, what->size_bytes, e) < 0)
+		return -1;
+	if (what->medium == EMPTYDIR_HUGEPAGES && mount_hugepages(dir, what->page_bytes, e) < 0)
 		return -1;
 	if (fs_group >= 0 && chown(dir, (uid_t)-1, (gid_t)fs_group) < 0)
 		return err_os(e, errno, "chown %s", dir);

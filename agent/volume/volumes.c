@@ -190,8 +190,9 @@ struct job {
 	size_t index;
 	char *dir, *marker; /* marker: file that says the directory is set up, or NULL */
 	char *host_type;    /* hostPath */
-	bool content, memory, host;
-	int64_t size_bytes, fs_group;
+	bool content, host;
+	struct emptydir empty;
+	int64_t fs_group;
 	struct payload payload;
 	uint64_t hash;
 	struct err error;
@@ -214,7 +215,7 @@ static bool made_before(const struct job *j)
 	AUTO_FREE char *file = str_fmt("%s/ready", j->marker);
 
 	return !j->content && access(file, F_OK) == 0 && access(j->dir, F_OK) == 0 &&
-	       (!j->memory || mounts_is_mount(j->dir));
+	       (j->empty.medium == EMPTYDIR_DISK || mounts_is_mount(j->dir));
 }
 
 static void job_work(void *arg)
@@ -228,7 +229,7 @@ static void job_work(void *arg)
 	}
 	if (made_before(j))
 		return;
-	if (mounts_empty_dir(j->dir, j->memory, j->size_bytes, j->fs_group, &j->error) < 0)
+	if (mounts_empty_dir(j->dir, &j->empty, j->fs_group, &j->error) < 0)
 		return;
 	if (j->content && atomicwriter_write(j->dir, &j->payload, j->fs_group, &j->error) < 0)
 		return;
@@ -259,6 +260,12 @@ static void retry_write(struct pod_volumes *pv, struct volume *vol)
 	sd_event_source_set_enabled(pv->timer, SD_EVENT_ONESHOT);
 }
 
+static void setup_failed(struct volume *vol, const struct err *e)
+{
+	err_set(&vol->error, e->code, "MountVolume.SetUp failed for volume \"%s\" : %s", vol->name,
+		e->text);
+}
+
 static void job_done(void *arg)
 {
 	struct job *j = arg;
@@ -274,14 +281,12 @@ static void job_done(void *arg)
 	vol->busy = false;
 	vol->foreign = NULL;
 	vol->error = j->error;
-	if (j->error.code != ERR_NONE)
-		err_set(&vol->error, j->error.code,
-			"MountVolume.SetUp failed for volume \"%s\" : %s", vol->name,
-			j->error.text);
-	if (j->error.code == ERR_NONE)
+	if (j->error.code == ERR_NONE) {
 		vol->written = j->hash;
-	else
+	} else {
+		setup_failed(vol, &j->error);
 		retry_write(pv, vol);
+	}
 	job_free(j);
 	if (pv->gone)
 		release_if_idle(pv);
@@ -289,19 +294,9 @@ static void job_done(void *arg)
 		wake(pv);
 }
 
-static int64_t empty_dir_size(const struct pod_volumes *pv, const Core__EmptyDirVolumeSource *s)
-{
-	int64_t limit = s->sizelimit ? resources_value(str_or(s->sizelimit->string, "0")) : 0;
-	struct amounts a;
-
-	resources_of_pod(pv->spec->pod->spec, true, &a);
-	if (a.has_memory_limit && (!limit || a.memory_limit_bytes < limit))
-		limit = a.memory_limit_bytes;
-	return limit ? limit : pv->v->env->allocatable_memory_bytes;
-}
-
+/* Takes the payload's content over. */
 static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
-		   struct payload *payload, uint64_t hash)
+		   struct payload *payload, const struct emptydir *empty, uint64_t hash)
 {
 	const Core__VolumeSource *s = spec->volumesource;
 	const Core__PodSecurityContext *sc = pv->spec->pod->spec->securitycontext;
@@ -319,10 +314,10 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	j->host = s->hostpath != NULL;
 	j->host_type = mem_strdup(s->hostpath ? s->hostpath->type : NULL);
 	/* secrets never reach the disk */
-	j->memory = s->secret || s->projected || s->downwardapi ||
-		    (s->emptydir && str_eq(s->emptydir->medium, "Memory"));
-	if (s->emptydir && j->memory)
-		j->size_bytes = empty_dir_size(pv, s->emptydir);
+	if (s->secret || s->projected || s->downwardapi)
+		j->empty.medium = EMPTYDIR_MEMORY;
+	if (empty)
+		j->empty = *empty;
 	if (payload) {
 		j->payload = *payload;
 		*payload = (struct payload){ 0 };
@@ -337,9 +332,40 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	}
 }
 
+bool volumes_used(const struct podspec *spec, const char *volume)
+{
+	for (size_t i = 0; i < spec->n_containers; i++) {
+		const Core__Container *c = spec->containers[i].spec;
+
+		for (size_t k = 0; k < c->n_volumemounts; k++) {
+			if (str_eq(c->volumemounts[k]->name, volume))
+				return true;
+		}
+		for (size_t k = 0; k < c->n_volumedevices; k++) {
+			if (str_eq(c->volumedevices[k]->name, volume))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool supported(const Core__VolumeSource *s)
 {
 	return s && (payload_supported(s) || s->emptydir || s->hostpath || s->image);
+}
+
+/* An emptyDir or hostPath: made once. */
+static void turn_directory(struct pod_volumes *pv, size_t i, const Core__Volume *spec)
+{
+	const Core__EmptyDirVolumeSource *source = spec->volumesource->emptydir;
+	struct emptydir empty;
+	struct err e;
+
+	if (source && emptydir_decide(pv->spec->pod->spec, source,
+				      pv->v->env->allocatable_memory_bytes, &empty, &e) < 0)
+		setup_failed(&pv->list[i], &e);
+	else
+		submit(pv, i, spec, NULL, source ? &empty : NULL, 1);
 }
 
 /* Brings one volume closer to what it should be. */
@@ -351,7 +377,8 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 	struct err e;
 	int r;
 
-	if (vol->busy || clock_mono_usec() < vol->not_before_usec)
+	if (vol->busy || clock_mono_usec() < vol->not_before_usec ||
+	    !volumes_used(pv->spec, spec->name))
 		return;
 	if (!supported(spec->volumesource)) {
 		err_set(&vol->error, ERR_UNIMPLEMENTED,
@@ -365,25 +392,24 @@ static void turn_volume(struct pod_volumes *pv, size_t i)
 	}
 	if (!payload_supported(spec->volumesource)) {
 		if (!vol->written)
-			submit(pv, i, spec, NULL, 1);
+			turn_directory(pv, i, spec);
 		return;
 	}
 	pv->volume = spec->name;
 	r = make_payload(pv, spec->volumesource, &payload, &e);
 	if (r < 0)
-		err_set(&vol->error, e.code, "MountVolume.SetUp failed for volume \"%s\" : %s",
-			spec->name, e.text);
+		setup_failed(vol, &e);
 	if (r)
 		return;
 	err_clear(&vol->error);
 	if (payload_hash(&payload) != vol->written)
-		submit(pv, i, spec, &payload, payload_hash(&payload));
+		submit(pv, i, spec, &payload, NULL, payload_hash(&payload));
 }
 
 static const struct volume *first_missing(const struct pod_volumes *pv)
 {
 	for (size_t i = 0; i < pv->n; i++) {
-		if (!pv->list[i].written)
+		if (!pv->list[i].written && volumes_used(pv->spec, pv->list[i].name))
 			return &pv->list[i];
 	}
 	return NULL;
@@ -549,7 +575,8 @@ void volumes_call_cancel(struct volumes_call *call)
 	free(call);
 }
 
-/* Volumes of a pod never change after creation; labels and annotations do. */
+/* Volumes of a pod never change after creation; labels, annotations and, with ephemeral containers,
+ * who mounts them do. */
 void volumes_update(struct volumes *v, const struct podspec *spec)
 {
 	struct pod_volumes *pv = map_get(&v->pods, spec->uid);

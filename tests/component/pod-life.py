@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Pods' lives on the strict fake runtime and a real kube-apiserver, with kills and faults.
 
-usage: pod-life.py AGENT FAKE_CRI CLOCK_SHIFT [--all] [--seed N] [--keep DIR] [SCENARIO ...]   a scenario is a function below; a prefix names many
+usage: pod-life.py AGENT FAKE_CRI CLOCK_SHIFT [--all] [--seed N] [--keep DIR] [--wrap COMMAND] [SCENARIO ...]   a scenario is a function below; a prefix names many
 --all kills at every call of a life, not only at those that change something; and waits out the long times.
 """
 import argparse
@@ -448,6 +448,63 @@ def fault_clock_set_back(lane):
 fault_clock_set_back.config = "crashLoopBackOff: {maxContainerRestartPeriod: 2s}"
 
 
+class HungFileSystem:
+    """A FUSE mount that nobody serves: whoever looks into it waits until it is let go."""
+
+    def __init__(self, path):
+        self.path = path
+        os.makedirs(path)
+        self.fd = os.open("/dev/fuse", os.O_RDWR)
+        options = f"fd={self.fd},rootmode=40000,user_id=0,group_id=0".encode()
+        if podrig.LIBC.mount(b"hung", path.encode(), b"fuse", 0, options):
+            raise podrig.Failed("mount fuse: " + os.strerror(podrig.ctypes.get_errno()))
+
+    def end(self):
+        """Waiting calls fail; an empty directory is left."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            podrig.LIBC.umount2(self.path.encode(), 2)
+            self.fd = -1
+
+
+@scenario
+def fault_mount_hangs(lane):
+    """More pods than job threads hang on a dead file system: the node lives, and others come and go."""
+    hung = HungFileSystem(lane.path("hung"))
+    try:
+        lane.start()
+        for i in range(5):
+            lane.create_pod(f"hung-{i}", [container("a", volumeMounts=[{"name": "v", "mountPath": "/v"}])],
+                            volumes=[{"name": "v", "hostPath": {"path": hung.path + "/x", "type": "Directory"}}])
+        mounts = [{"name": "v", "mountPath": "/v", "subPath": "x"}]
+        for i in range(2):
+            lane.create_pod(f"below-{i}", [container("a", volumeMounts=mounts)],
+                            volumes=[{"name": "v", "hostPath": {"path": hung.path}}])
+        wait(lambda: len(lane.sandboxes()) == 2, 20, lambda: f"sandboxes: {lane.sandboxes()}")
+        oldest, end = 0.0, time.monotonic() + 24
+        for turn in range(3):
+            whole_life(lane, f"fine-{turn}")
+        while time.monotonic() < end:
+            oldest = max(oldest, time.time() - podrig.parse_time(lane.api.renewed(lane.name)))
+            time.sleep(0.5)
+        check(oldest <= 12, f"the Lease was {oldest:.1f} s old")
+        lane.delete_pod("hung-4")
+        check("stuck" not in lane.log_text(), "the loop was held up")
+        check(len(lane.sandboxes()) == 2, f"sandboxes: {lane.sandboxes()}")
+        # neither the end of the agent nor its next life waits (a leak checker would: it stops every thread first)
+        lane.agent.terminate()
+        lane.agent.wait(5)
+        lane.start()
+        whole_life(lane, "fine-again")
+    finally:
+        hung.end()
+    os.makedirs(hung.path + "/x")
+    for name in [f"hung-{i}" for i in range(4)] + ["below-0", "below-1"]:
+        lane.wait_ready(name, 40)
+        lane.delete_pod(name)
+fault_mount_hangs.env = {"ASAN_OPTIONS": "detect_leaks=0"}
+
+
 # --- faults of the API server ---
 
 @alone
@@ -516,9 +573,10 @@ def run_one(rig, function, failures):
     start = time.monotonic()
     lane = None
     try:
-        lane = rig.lane(config=getattr(function, "config", ""))
+        lane = rig.lane(config=getattr(function, "config", ""), env=getattr(function, "env", None))
         function(lane)
         lane.check_clean()
+        lane.end()
         verdict = "ok"
     except Exception as failure:
         verdict = f"FAILED: {failure}"
@@ -540,12 +598,13 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--seed", type=int, default=1, help="of the storm")
     parser.add_argument("--keep", help="copy the nodes' directories there")
+    parser.add_argument("--wrap", default="", help="goes in front of the agent's command line: a checker")
     parser.add_argument("scenario", nargs="*")
     args = parser.parse_intermixed_args()
 
     def wanted(name):
         return not args.scenario or any(name.startswith(s) for s in args.scenario)
-    rig, failures = podrig.Rig(args.agent, args.fake_cri, args.clock_shift), []
+    rig, failures = podrig.Rig(args.agent, args.fake_cri, args.clock_shift, args.wrap.split()), []
     rig.all, rig.seed = args.all, args.seed
     try:
         create_objects(podrig.Api(rig))

@@ -111,7 +111,8 @@ class Api:
 
 
 class Rig:
-    def __init__(self, agent, fake_cri, clock_shift):
+    def __init__(self, agent, fake_cri, clock_shift, wrap=()):
+        self.wrap = list(wrap)    # in front of the agent's command: a checker
         self.agent_bin, self.fake_bin = os.path.abspath(agent), os.path.abspath(fake_cri)
         self.clock_shift = os.path.abspath(clock_shift)
         if os.geteuid():
@@ -261,7 +262,7 @@ registryPullQPS: 0
         self.log_path = self.path("agent.log")
         with open(self.log_path, "ab") as log:
             self.agent = subprocess.Popen(
-                [self.rig.agent_bin, "--config", self.path("kubelet.yaml"), "--kubeconfig",
+                [*self.rig.wrap, self.rig.agent_bin, "--config", self.path("kubelet.yaml"), "--kubeconfig",
                  self.rig.api.path("admin.kubeconfig"), "--hostname-override", self.name, "--node-ip", "127.0.0.1",
                  "--root-dir", self.root, f"-v={self.verbosity}"],
                 stdout=log, stderr=log, preexec_fn=die_with_parent, env=dict(os.environ, **self.env))
@@ -341,6 +342,16 @@ registryPullQPS: 0
         breaches = self.fake("dump")["breaches"]
         check(not breaches, f"breaches: {breaches}")
         check(self.agent is None or self.agent.poll() is None, f"the agent ended: {self.agent and self.agent.returncode}")
+
+    def end(self):
+        """The agent ends as asked, and whatever checks it has nothing to say."""
+        if self.agent and self.agent.poll() is None:
+            self.agent.terminate()
+            try:
+                code = self.agent.wait(30)
+            except subprocess.TimeoutExpired:
+                raise Failed("the agent does not end") from None
+            check(code == 0, f"the agent exits {code}")
 
     def close(self):
         for child in (self.agent, self.runtime):

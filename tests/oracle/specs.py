@@ -139,6 +139,22 @@ one('env-no-service-links', 'env | sort | grep -E "SVC|KUBERNETES"', podfields={
 one('env-service-expanded', 'echo $A', **env(A='http://$(SVC_SERVICE_HOST):$(SVC_SERVICE_PORT)'))
 one('env-odd-name', 'env | grep data', env=[{'name': 'data-1', 'value': 'x'}, {'name': 'data.2', 'value': 'y'}])
 
+
+def env_file(name, text, key='K', until='ready', optional=None, path='d/env'):
+    """A variable out of a file that an init container writes."""
+    ref = {'volumeName': 'v', 'path': path, 'key': key, **({'optional': optional} if optional is not None else {})}
+    mounts = {'volumeMounts': [{'name': 'v', 'mountPath': '/v'}]}
+    add(name, pod(hold('echo "F=$F"', env=[{'name': 'F', 'valueFrom': {'fileKeyRef': ref}}]),
+                  initContainers=[box("mkdir /v/d; cat > /v/d/env <<'E'\n%s\nE" % text, name='i', **mounts)],
+                  volumes=[{'name': 'v', 'emptyDir': {}}]), until)
+
+
+env_file('env-file', "# note\nA='1'\nK='$(A) two\nlines' # note")
+env_file('env-file-optional', "A='1'", optional=True)
+env_file('env-file-key-missing', "A='1'", until='waiting:CreateContainerConfigError')
+env_file('env-file-broken', 'K="x"', until='waiting:CreateContainerConfigError')
+env_file('env-file-missing', "A='1'", path='none', optional=True, until='waiting:CreateContainerConfigError')
+
 # --- life cycle ------------------------------------------------------------------------------------------------
 add('never-success', pod(box('echo done'), restartPolicy='Never'), 'succeeded')
 add('never-failure', pod(box('exit 3'), restartPolicy='Never'), 'failed')
@@ -192,6 +208,9 @@ add('pull-missing', pod({'name': 'c', 'image': 'registry.k8s.io/none:1'}), 'wait
 add('pull-bad-name', pod({'name': 'c', 'image': 'No Such@Name'}), 'waiting:InvalidImageName')
 add('pull-secrets', pod(box(imagePullPolicy='Always'), imagePullSecrets=[{'name': 'pull'}]))
 add('pull-secret-missing', pod(box(), imagePullSecrets=[{'name': 'nope'}]))
+add('pull-fails-secrets-missing', pod({'name': 'c', 'image': 'registry.k8s.io/none:1'}, imagePullSecrets=[{'name': 'nope'}, {'name': 'pull'}, {'name': 'nada'}]),
+    'waiting:ImagePullBackOff')
+add('pull-bad-name-path', pod({'name': 'c', 'image': 'registry.k8s.io/a/b@c'}), 'waiting:InvalidImageName')
 add('image-short-tag', pod({'name': 'c', 'image': 'registry.k8s.io/pause', 'imagePullPolicy': 'IfNotPresent'}), 'waiting:ImagePullBackOff')
 
 # --- security --------------------------------------------------------------------------------------------------
@@ -256,6 +275,8 @@ one('ephemeral-storage', 'true', **lim({'ephemeral-storage': '100Mi'}))
 add('resources-sum', pod(box(name='a', **lim({'cpu': '100m', 'memory': '20Mi'})), box(name='b', **lim({'cpu': '200m', 'memory': '30Mi'}, {'cpu': '50m', 'memory': '10Mi'})), box(name='c')))
 one('pod-level-resources', 'true', podfields={'resources': {'limits': {'cpu': '400m', 'memory': '64Mi'}, 'requests': {'cpu': '200m', 'memory': '32Mi'}}})
 add('pod-level-and-container', pod(box(name='a', **lim({'memory': '20Mi'})), box(name='b'), resources={'limits': {'cpu': '400m', 'memory': '64Mi'}, 'requests': {'cpu': '200m', 'memory': '32Mi'}}))
+add('pod-level-oom-score', pod(box(name='a'), box(name='b', **lim(None, {'memory': '16Mi'})),
+                               resources={'requests': {'memory': '2Gi'}}))
 add('resize-policy', pod(box(resizePolicy=[{'resourceName': 'cpu', 'restartPolicy': 'NotRequired'}, {'resourceName': 'memory', 'restartPolicy': 'RestartContainer'}],
                              **lim({'cpu': '100m', 'memory': '20Mi'}))))
 one('runtime-class-overhead', 'true', podfields={'runtimeClassName': 'oracle-runc', 'overhead': {'cpu': '20m', 'memory': '8Mi'}}, **lim({'cpu': '100m', 'memory': '20Mi'}))
@@ -266,6 +287,7 @@ one('priority-critical', 'true', podfields={'priorityClassName': 'system-node-cr
 volume('empty-dir', 'emptyDir', {}, 'ls -ldn /v | cut -c1-30; stat -f -c %T /v')
 volume('empty-dir-memory', 'emptyDir', {'medium': 'Memory'}, 'grep " /v " /proc/mounts')
 volume('empty-dir-memory-size', 'emptyDir', {'medium': 'Memory', 'sizeLimit': '8Mi'}, 'grep " /v " /proc/mounts; df -k /v | tail -1 | awk "{print \\$2}"')
+volume('empty-dir-huge-pages', 'emptyDir', {'medium': 'HugePages'}, 'true', until='event:FailedMount')
 volume('empty-dir-size', 'emptyDir', {'sizeLimit': '8Mi'}, 'true')
 volume('empty-dir-read-only', 'emptyDir', {}, 'touch /v/f', mount={'readOnly': True})
 volume('host-path-dir', 'hostPath', {'path': '/etc/kubernetes', 'type': 'Directory'}, 'ls /v')
@@ -300,10 +322,21 @@ volume('sub-path-expr-missing', 'emptyDir', {}, 'true', 'waiting:CreateContainer
 volume('propagation-slave', 'hostPath', {'path': '/tmp'}, 'grep " /v " /proc/self/mountinfo | grep -c master', mount={'mountPropagation': 'HostToContainer'})
 volume('propagation-shared', 'hostPath', {'path': '/tmp'}, 'grep " /v " /proc/self/mountinfo | grep -c shared', mount={'mountPropagation': 'Bidirectional'}, container={'securityContext': {'privileged': True}})
 volume('read-only-recursive', 'emptyDir', {}, 'touch /v/f', mount={'readOnly': True, 'recursiveReadOnly': 'IfPossible'})
-volume('image-volume', 'image', {'reference': 'registry.k8s.io/e2e-test-images/kitten:1.8', 'pullPolicy': 'IfNotPresent'}, 'ls -a /v | sort | head -30; touch /v/x')
+volume('read-only-recursive-enabled', 'hostPath', {'path': '/tmp'}, 'touch /v/f', mount={'readOnly': True, 'recursiveReadOnly': 'Enabled'})
+volume('read-only-recursive-disabled', 'emptyDir', {}, 'touch /v/f', mount={'readOnly': True, 'recursiveReadOnly': 'Disabled'})
+add('image-volume-sub-path', pod(hold('ls /v', volumeMounts=[{'name': 'v', 'mountPath': '/v', 'subPath': 'etc'}]),
+                                 volumes=[{'name': 'v', 'image': {'reference': BUSYBOX}}]), annotations={'x/y': 'z'})
+volume('image-volume',  'image', {'reference': 'registry.k8s.io/e2e-test-images/kitten:1.8', 'pullPolicy': 'IfNotPresent'}, 'ls -a /v | sort | head -30; touch /v/x')
 add('volume-shared', pod(hold('echo x > /v/f', name='a', volumeMounts=[{'name': 'v', 'mountPath': '/v'}]),
                          hold('sleep 1; cat /w/f; touch /w/g', name='b', volumeMounts=[{'name': 'v', 'mountPath': '/w', 'readOnly': True}]), volumes=[{'name': 'v', 'emptyDir': {}}]))
 add('volume-unused', pod(box(), volumes=[{'name': 'v', 'emptyDir': {}}, {'name': 'w', 'configMap': {'name': 'cm'}}]))
+add('volume-unused-missing', pod(box(), volumes=[{'name': 'v', 'configMap': {'name': 'nope'}}, {'name': 'w', 'hostPath': {'path': '/nope', 'type': 'Directory'}}]))
+add('sub-path-escapes', pod(box(volumeMounts=[{'name': 'v', 'mountPath': '/v', 'subPath': 'out'}]),
+                            initContainers=[box('ln -s /etc /v/out', name='i', volumeMounts=[{'name': 'v', 'mountPath': '/v'}])],
+                            volumes=[{'name': 'v', 'emptyDir': {}}]), 'waiting:CreateContainerConfigError')
+add('sub-path-below-file', pod(box(volumeMounts=[{'name': 'v', 'mountPath': '/v', 'subPath': 'f/x'}]),
+                               initContainers=[box('touch /v/f', name='i', volumeMounts=[{'name': 'v', 'mountPath': '/v'}])],
+                               volumes=[{'name': 'v', 'emptyDir': {}}]), 'waiting:CreateContainerConfigError')
 add('mount-order', pod(hold('cat /a/b/a', volumeMounts=[{'name': 'w', 'mountPath': '/a/b'}, {'name': 'v', 'mountPath': '/a'}]),
                        volumes=[{'name': 'v', 'emptyDir': {}}, {'name': 'w', 'configMap': {'name': 'cm'}}]))
 
@@ -325,6 +358,9 @@ add('liveness-exec', pod(box(livenessProbe=probe({'exec': {'command': ['true']}}
 add('liveness-fails', pod(box('touch /ok; sleep 2; rm /ok; exec sleep 100000', livenessProbe=probe({'exec': {'command': ['cat', '/ok']}}, failureThreshold=1))), 'restarts:1')
 add('liveness-grace', pod(box('trap "" TERM; while :; do sleep 1; done', livenessProbe=probe({'exec': {'command': ['false']}}, failureThreshold=1, terminationGracePeriodSeconds=1))), 'restarts:1')
 add('liveness-never', pod(box('exec sleep 100000', livenessProbe=probe({'exec': {'command': ['false']}}, failureThreshold=1)), restartPolicy='Never'), 'failed')
+add('liveness-never-of-two', pod(box('exec sleep 100000', name='a', livenessProbe=probe({'exec': {'command': ['false']}}, failureThreshold=1)),
+                                 box(name='b'), restartPolicy='Never'), 'event:Killing')
+add('startup-never', pod(box('exec sleep 100000', startupProbe=probe({'exec': {'command': ['false']}}, failureThreshold=1)), restartPolicy='Never'), 'failed')
 add('startup', pod(box('sleep 2; touch /ok; exec sleep 100000', startupProbe=probe({'exec': {'command': ['cat', '/ok']}}, failureThreshold=60), readinessProbe=probe({'exec': {'command': ['true']}}))))
 add('startup-fails', pod(box(startupProbe=probe({'exec': {'command': ['false']}}, failureThreshold=2))), 'restarts:1')
 add('readiness-gate', pod(box(), readinessGates=[{'conditionType': 'example.com/gate'}]), 'running')

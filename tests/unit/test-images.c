@@ -60,6 +60,38 @@ static void references(void **state)
 	}
 }
 
+static void refusals_say_why(void **state)
+{
+	static const struct {
+		const char *image, *why; /* after: couldn't parse image name "…" */
+	} rows[] = {
+		{ "", "invalid reference format" },
+		{ "a b", "invalid reference format" },
+		{ "a:-t", "invalid reference format" },
+		{ "a@sha256:12", "invalid reference format" },
+		{ "No Such@Name", "invalid reference format: repository name (library/No "
+				  "Such@Name) must be lowercase" },
+		{ "Upper:Tag", "invalid reference format: repository name (library/Upper) must be "
+			       "lowercase" },
+		{ "docker.io/Upper", "invalid reference format: repository name (library/Upper) "
+				     "must be lowercase" },
+		{ "r.example/a/Upper", "invalid reference format: repository name (a/Upper) must "
+				       "be lowercase" },
+		{ HEX64, "invalid repository name (" HEX64 "), cannot specify 64-byte hexadecimal "
+			 "strings" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *want =
+		    str_fmt("couldn't parse image name \"%s\": %s", rows[i].image, rows[i].why);
+		struct err e;
+
+		assert_null(imagename_with_tag(rows[i].image, &e));
+		assert_string_equal(e.text, want);
+	}
+}
+
 /* dTpwOng= is u:p:x */
 #define CONFIG \
 	"{\"auths\": {\"https://index.docker.io/v1/\": {\"auth\": \"dTpwOng=\"}, " \
@@ -144,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references),
+		cmocka_unit_test(refusals_say_why),
 		cmocka_unit_test(credentials),
 		cmocka_unit_test(documents),
 	};

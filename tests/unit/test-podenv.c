@@ -24,6 +24,19 @@ static const void *find(void *ctx, enum env_source source, const char *name)
 	return source == ENV_SECRET && str_eq(name, "s") ? o->secret : NULL;
 }
 
+/* Volume "v" holds the file "f" with K and nothing else, and an unreadable one. */
+static bool file(void *ctx, const Core__FileKeySelector *ref, struct env_file_value *ret_value)
+{
+	(void)ctx;
+	if (!str_eq(ref->volumename, "v"))
+		return false;
+	*ret_value = (struct env_file_value){
+		.path = "/pods/f",
+		.value = !str_eq(ref->path, "f") ? NULL : str_eq(ref->key, "K") ? "$(A)" : "",
+	};
+	return true;
+}
+
 static struct kube_object *service(const char *ns, const char *name, const char *spec)
 {
 	Core__Service *s = proto_new(&core__service__descriptor);
@@ -54,6 +67,7 @@ static char *environment(const char *spec_json)
 	struct env_input in = { .spec = spec,
 				.container = spec->containers[0].spec,
 				.find = find,
+				.file = file,
 				.ctx = &objects,
 				.services = services,
 				.n_services = ARRAY_SIZE(services),
@@ -87,6 +101,9 @@ static char *environment(const char *spec_json)
 #define ENV(list) "{" QUIET "'containers': [{'name': 'c', 'env': [" list "]}]}"
 #define FROM(list) "{" QUIET "'containers': [{'name': 'c', " list "}]}"
 #define FIELD(path) ENV("{'name': 'F', 'valueFrom': {'fieldRef': {'fieldPath': '" path "'}}}")
+#define FILE_KEY(volume, path, key, more) \
+	ENV("{'name': 'F', 'valueFrom': {'fileKeyRef': {'volumeName': '" volume "', 'path': '" path \
+	    "', 'key': '" key "'" more "}}}")
 #define RESOURCE(ref) \
 	"{" QUIET "'containers': [{'name': 'c', 'resources': {'requests': {'cpu': '250m', " \
 	"'memory': '64Mi'}, 'limits': {'memory': '100000001'}}, 'env': [{'name': 'R', " \
@@ -138,6 +155,14 @@ static const struct {
 	{ FIELD("status.hostIP"), "F=192.0.2.1;" },
 	{ FIELD("status.hostIPs"), "F=192.0.2.1,2001:db8::1;" },
 	{ FIELD("status.phase"), "error: field path \"status.phase\" is not supported" },
+	/* what a file says is not expanded */
+	{ FILE_KEY("v", "f", "K", ""), "F=$(A);" },
+	{ FILE_KEY("v", "f", "N", ""),
+	  "error: environment variable key \"N\" not found in file \"/pods/f\"" },
+	{ FILE_KEY("v", "f", "N", ", 'optional': true"), "" },
+	{ FILE_KEY("v", "bad", "K", ", 'optional': true"), "error: couldn't parse env file" },
+	{ FILE_KEY("w", "f", "K", ""),
+	  "error: cannot find the volume \"w\" referenced by FileKeyRef" },
 	{ RESOURCE("'resource': 'requests.cpu'"), "R=1;" },
 	{ RESOURCE("'resource': 'requests.cpu', 'divisor': '1m'"), "R=250;" },
 	{ RESOURCE("'resource': 'limits.cpu'"), "R=4;" },
@@ -207,6 +232,10 @@ static void expansion(void **state)
 	assert_non_null(strstr(e.text, "nope"));
 	AUTO_FREE char *strict = podenv_expand_strict(&env, "x/$(A)", &e);
 	assert_string_equal(strict, "x/1");
+	names[1] = "Z";
+	values[1] = "";
+	assert_null(podenv_expand_strict(&env, "$(Z)/$(A)/$(nope)/$(B)/$(Z)", &e));
+	assert_string_equal(e.text, "missing value for B, Z, nope");
 }
 
 static void maps_of_the_downward_api(void **state)

@@ -535,6 +535,37 @@ static void failed_liveness_kills_and_restarts(void **state)
 	podspec_free(spec);
 }
 
+/* The last container that lives and may not restart is ended as the pod is, not on its own. */
+static void failed_liveness_ends_a_pod_that_never_restarts(void **state)
+{
+	Core__Pod *pod = podgen_pod("Never");
+	struct plan_container facts[2] = { { .liveness = VERDICT_FAILURE } };
+	struct podobs *obs = with_sandbox();
+	struct podspec *spec;
+	struct plan p;
+
+	(void)state;
+	podgen_main(pod, "a");
+	podgen_main(pod, "b");
+	spec = podgen_spec(pod);
+	put(obs, spec, "a", OBS_RUNNING, 0);
+	put(obs, spec, "b", OBS_RUNNING, 0);
+	p = plan_of(spec, obs, facts, POD_SYNC);
+	assert_int_equal(p.outcome, PLAN_GOING_ON);
+	assert_int_equal(p.n, 1);
+	assert_string_equal(p.actions[0].id, "id-a");
+	assert_int_equal(p.actions[0].reason, KILL_LIVENESS);
+	assert_false(p.actions[0].will_restart);
+	plan_fini(&p);
+	put(obs, spec, "b", OBS_EXITED, 0);
+	p = plan_of(spec, obs, facts, POD_SYNC);
+	assert_int_equal(p.outcome, PLAN_POD_DONE);
+	assert_int_equal(p.n, 0);
+	plan_fini(&p);
+	podobs_free(obs);
+	podspec_free(spec);
+}
+
 static void failed_init_ends_a_pod_that_never_restarts(void **state)
 {
 	Core__Pod *pod = podgen_pod("Never");
@@ -615,6 +646,7 @@ int main(void)
 		cmocka_unit_test(remembers_nothing),
 		cmocka_unit_test(main_containers_start_in_turn),
 		cmocka_unit_test(failed_liveness_kills_and_restarts),
+		cmocka_unit_test(failed_liveness_ends_a_pod_that_never_restarts),
 		cmocka_unit_test(failed_init_ends_a_pod_that_never_restarts),
 		cmocka_unit_test(sidecars_end_after_main_containers),
 		cmocka_unit_test(container_hash_is_upstreams),

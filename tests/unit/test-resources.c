@@ -56,6 +56,10 @@ static const struct pod_row pods[] = {
 		  "{'cpu': '3', 'memory': '1Mi'}") ", 'containers': "
 						   "[{'name': 'a'}]}",
 	  "Guaranteed", 3072, 300000, MIB, -997 },
+	/* what the pod asks for beyond its containers lowers the score of each by its share */
+	{ "{" RES("{'memory': '320Mi'}", "{}") ", 'containers': [{'name': 'a'}, {'name': 'b', " RES(
+	      "{'memory': '64Mi'}", "{}") "}]}",
+	  "Burstable", 2, 0, 0, 875 },
 	{ "{'priority': 2000001000, 'containers': [{'name': 'a'}]}", "BestEffort", 2, 0, 0, -997 },
 };
 

@@ -1,0 +1,343 @@
+/* Nodes that send replies back the way they came (contract in peers.h). Pure. */
+#include "peers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+/* --- what a Node says --- */
+
+static void read_link(struct peers_node *n, const char *address, struct json_object *mac)
+{
+	struct peers_link l;
+
+	if (json_object_is_type(mac, json_type_string) && addr_parse(address, &l.addr, NULL) == 0 &&
+	    mac_parse(json_object_get_string(mac), l.mac, NULL) == 0)
+		vec_push(&n->links, l);
+}
+
+/* {"bootID": …, "links": {"192.0.2.1": "02:…"}}: anything else is a node that says nothing. */
+static void read_record(struct peers_node *n, const char *text)
+{
+	AUTO_JSON struct json_object *record = NULL;
+	struct json_object *links;
+
+	if (json_parse(text, strlen(text), &record, NULL) < 0)
+		return;
+	links = json_member(record, "links", json_type_object);
+	if (!links || str_empty(n->boot_id) || !str_eq(json_string(record, "bootID"), n->boot_id))
+		return;
+	n->returns = true;
+	json_object_object_foreach(links, address, mac) read_link(n, address, mac);
+}
+
+static void read_cidr(struct peers_node *n, const char *text)
+{
+	struct prefix p;
+
+	if (prefix_parse(text, &p, NULL) == 0)
+		vec_push(&n->pod_cidrs, p);
+}
+
+struct peers_node *peers_node_read(const Core__Node *node)
+{
+	struct peers_node *n = NEW(struct peers_node);
+	const Core__NodeStatus *status = node->status;
+
+	n->name = mem_strdup(node->metadata->name);
+	if (status && status->nodeinfo)
+		n->boot_id = mem_strdup(status->nodeinfo->bootid);
+	for (size_t i = 0; status && i < status->n_addresses; i++) {
+		struct addr a;
+
+		if (!str_eq(status->addresses[i]->type, "Hostname") &&
+		    addr_parse(status->addresses[i]->address, &a, NULL) == 0)
+			vec_push(&n->addresses, a);
+	}
+	for (size_t i = 0; node->spec && i < node->spec->n_podcidrs; i++)
+		read_cidr(n, node->spec->podcidrs[i]);
+	for (size_t i = 0; i < node->metadata->n_annotations; i++) {
+		if (str_eq(node->metadata->annotations[i]->key, PEERS_ANNOTATION))
+			read_record(n, str_or(node->metadata->annotations[i]->value, ""));
+	}
+	return n;
+}
+
+void peers_node_free(struct peers_node *n)
+{
+	if (!n)
+		return;
+	free(n->name);
+	free(n->boot_id);
+	vec_fini(&n->addresses);
+	vec_fini(&n->pod_cidrs);
+	vec_fini(&n->links);
+	free(n);
+}
+
+/* --- this node's links --- */
+
+static const struct netstate_link *link_at(const netstate_links *links, int index)
+{
+	for (size_t i = 0; i < links->n; i++) {
+		if (links->v[i].index == index)
+			return &links->v[i];
+	}
+	return NULL;
+}
+
+static bool has_mac(const struct netstate_link *l)
+{
+	static const uint8_t none[MAC_BYTES];
+
+	return !(l->flags & (IFF_LOOPBACK | IFF_POINTOPOINT | IFF_NOARP)) &&
+	       memcmp(l->mac, none, MAC_BYTES) != 0;
+}
+
+/* The link that has that address of ours. */
+static const struct netstate_link *
+own_link(const netstate_links *links, const netstate_addresses *addresses, const struct addr *a)
+{
+	for (size_t i = 0; i < addresses->n; i++) {
+		if (!addr_cmp(&addresses->v[i].addr, a))
+			return link_at(links, addresses->v[i].dev);
+	}
+	return NULL;
+}
+
+static bool node_has(const struct peers_node *n, const struct addr *a)
+{
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		if (!addr_cmp(&n->addresses.v[i], a))
+			return true;
+	}
+	return false;
+}
+
+static const struct peers_route *route_to(const struct peers_input *in, const struct addr *a)
+{
+	for (size_t i = 0; i < in->n_routes; i++) {
+		if (!addr_cmp(&in->routes[i].to, a))
+			return &in->routes[i];
+	}
+	return NULL;
+}
+
+static bool is_self(const struct peers_input *in, const struct peers_node *n)
+{
+	return str_eq(in->self, n->name);
+}
+
+void peers_targets(const struct peers_input *in, peers_addrs *out)
+{
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		const struct peers_node *n = in->nodes[i];
+
+		if (is_self(in, n))
+			continue;
+		for (size_t k = 0; k < n->pod_cidrs.n; k++)
+			vec_push(out, n->pod_cidrs.v[k].addr);
+		for (size_t k = 0; k < n->addresses.n; k++)
+			vec_push(out, n->addresses.v[k]);
+	}
+}
+
+/* --- who sends what --- */
+
+static void add_sender(struct peers *p, int dev, const uint8_t *mac, const struct peers_node *n)
+{
+	struct peers_sender s = { .dev = dev, .node = n->name };
+
+	memcpy(s.mac, mac, MAC_BYTES);
+	vec_push(&p->senders, s);
+}
+
+static void add_direct(struct peers *p, const uint8_t *mac, const struct prefix *from)
+{
+	struct peers_direct d = { .from = *from };
+
+	memcpy(d.mac, mac, MAC_BYTES);
+	vec_push(&p->direct, d);
+}
+
+/* The node's own packets and its pods' are answered over the same way without our help. */
+static void add_identity(struct peers *p, int dev, const uint8_t *mac, const struct peers_node *n)
+{
+	add_sender(p, dev, mac, n);
+	for (size_t i = 0; i < n->pod_cidrs.n; i++)
+		add_direct(p, mac, &n->pod_cidrs.v[i]);
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		struct prefix host = prefix_of(&n->addresses.v[i], 8 * n->addresses.v[i].len);
+
+		add_direct(p, mac, &host);
+	}
+}
+
+static void add_senders(const struct peers_input *in, const struct peers_node *n, struct peers *p)
+{
+	for (size_t i = 0; i < n->links.n; i++) {
+		const struct peers_route *r = route_to(in, &n->links.v[i].addr);
+		const struct netstate_link *l = r ? link_at(in->links, r->dev) : NULL;
+
+		if (l && !r->via.len && has_mac(l) && node_has(n, &n->links.v[i].addr))
+			add_identity(p, r->dev, n->links.v[i].mac, n);
+	}
+	for (size_t i = 0; i < in->tunnels->n; i++) {
+		const struct netstate_neighbour *t = &in->tunnels->v[i];
+
+		if (t->fdb && node_has(n, &t->addr))
+			add_identity(p, t->dev, t->mac, n);
+	}
+}
+
+/* --- who needs no masquerade --- */
+
+static bool tunnel_leads_to(const struct peers_input *in, int dev, const struct peers_node *n)
+{
+	for (size_t i = 0; i < in->tunnels->n; i++) {
+		if (in->tunnels->v[i].dev == dev && node_has(n, &in->tunnels->v[i].addr))
+			return true;
+	}
+	return false;
+}
+
+/* NULL when our Ethernet address gets there, else why not. */
+static const char *obstacle(const struct peers_input *in, const struct peers_node *n,
+			    const struct addr *to)
+{
+	const struct peers_route *r = route_to(in, to);
+	const struct netstate_link *l = r ? link_at(in->links, r->dev) : NULL;
+
+	if (!n->returns)
+		return "it does not say that it returns replies the way they came";
+	if (!l)
+		return "there is no route to it";
+	if (str_eq(l->kind, "vxlan"))
+		return tunnel_leads_to(in, l->index, n) ? NULL : "its tunnel end is not known";
+	if (!has_mac(l))
+		return "it is reached over a device without Ethernet addresses";
+	if (r->via.len ? !node_has(n, &r->via) : !node_has(n, to))
+		return "it is reached through a router";
+	return NULL;
+}
+
+static void add_target(const struct peers_input *in, const struct peers_node *n,
+		       const struct prefix *target, struct peers *p)
+{
+	const char *why = obstacle(in, n, &target->addr);
+	char text[PREFIX_TEXT];
+	AUTO_FREE char *said = NULL;
+
+	if (!why) {
+		vec_push(&p->symmetric, *target);
+		return;
+	}
+	said = str_fmt("node %s, %s: %s", n->name, prefix_text(target, text), why);
+	strv_push(&p->incapable, said);
+}
+
+/* --- all of it --- */
+
+static int sender_cmp(const void *a, const void *b)
+{
+	const struct peers_sender *x = a, *y = b;
+
+	return x->dev != y->dev ? (x->dev < y->dev ? -1 : 1) : memcmp(x->mac, y->mac, MAC_BYTES);
+}
+
+static int direct_cmp(const void *a, const void *b)
+{
+	const struct peers_direct *x = a, *y = b;
+	int r = memcmp(x->mac, y->mac, MAC_BYTES);
+
+	return r ? r : prefix_cmp(&x->from, &y->from);
+}
+
+static int by_prefix(const void *a, const void *b)
+{
+	return prefix_cmp(a, b);
+}
+
+static bool same_mac_within(const struct peers_direct *outer, const struct peers_direct *inner)
+{
+	return !memcmp(outer->mac, inner->mac, MAC_BYTES) && outer->from.bits <= inner->from.bits &&
+	       prefix_has(&outer->from, &inner->from.addr);
+}
+
+static bool within(const struct prefix *outer, const struct prefix *inner)
+{
+	return outer->bits <= inner->bits && prefix_has(outer, &inner->addr);
+}
+
+static bool same_sender(const struct peers_sender *a, const struct peers_sender *b)
+{
+	return !sender_cmp(a, b);
+}
+
+/* Sorted, the wider stands before what it holds; that goes. */
+#define SORT_DISJOINT(list, cmp, holds) \
+	do { \
+		size_t kept = 0; \
+		if ((list)->n) \
+			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
+		for (size_t i = 0; i < (list)->n; i++) { \
+			if (!kept || !holds(&(list)->v[kept - 1], &(list)->v[i])) \
+				(list)->v[kept++] = (list)->v[i]; \
+		} \
+		(list)->n = kept; \
+	} while (0)
+
+void peers_make(const struct peers_input *in, struct peers *ret)
+{
+	struct peers p = { 0 };
+
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		const struct peers_node *n = in->nodes[i];
+
+		if (is_self(in, n))
+			continue;
+		add_senders(in, n, &p);
+		for (size_t k = 0; k < n->pod_cidrs.n; k++)
+			add_target(in, n, &n->pod_cidrs.v[k], &p);
+		for (size_t k = 0; k < n->addresses.n; k++) {
+			struct prefix host =
+			    prefix_of(&n->addresses.v[k], 8 * n->addresses.v[k].len);
+
+			add_target(in, n, &host, &p);
+		}
+	}
+	SORT_DISJOINT(&p.senders, sender_cmp, same_sender);
+	SORT_DISJOINT(&p.direct, direct_cmp, same_mac_within);
+	SORT_DISJOINT(&p.symmetric, by_prefix, within);
+	*ret = p;
+}
+
+void peers_fini(struct peers *p)
+{
+	vec_fini(&p->senders);
+	vec_fini(&p->direct);
+	vec_fini(&p->symmetric);
+	strv_free(p->incapable);
+	p->incapable = NULL;
+}
+
+char *peers_record(const char *boot_id, const struct peers_node *self, const netstate_links *links,
+		   const netstate_addresses *addresses)
+{
+	AUTO_JSON struct json_object *record = json_object_new_object();
+	struct json_object *said = json_object_new_object();
+
+	for (size_t i = 0; i < self->addresses.n; i++) {
+		const struct netstate_link *l = own_link(links, addresses, &self->addresses.v[i]);
+		char address[ADDR_TEXT], mac[MAC_TEXT];
+
+		if (l && has_mac(l) && !str_eq(l->kind, "vxlan"))
+			json_object_object_add(said, addr_text(&self->addresses.v[i], address),
+					       json_object_new_string(mac_text(l->mac, mac)));
+	}
+	json_object_object_add(record, "bootID", json_object_new_string(boot_id));
+	json_object_object_add(record, "links", said);
+	return json_text(record);
+}

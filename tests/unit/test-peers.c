@@ -1,0 +1,260 @@
+/* proxy/peers: who is recognised by its Ethernet address, and to whom nothing is masqueraded. */
+#include "test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "kube/codec.h"
+#include "peers.h"
+
+enum { LAN = 2, VXLAN = 3, TUNNEL = 4 /* without Ethernet addresses */ };
+
+#define RECORD(boot, links) "{\\\"bootID\\\":\\\"" boot "\\\",\\\"links\\\":{" links "}}"
+#define LINK(address, mac) "\\\"" address "\\\":\\\"" mac "\\\""
+#define NODE(name, boot, record, addresses, cidrs) \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"" name \
+	"\",\"annotations\":{\"keelson.io/return-path\":\"" record \
+	"\"}},\"spec\":{\"podCIDRs\":[" cidrs "]},\"status\":{\"nodeInfo\":{\"bootID\":\"" boot \
+	"\"},\"addresses\":[" addresses "]}}"
+#define IP(a) "{\"type\":\"InternalIP\",\"address\":\"" a "\"}"
+
+static const char self_json[] = NODE("n1", "b1", "", IP("192.0.2.1"), "\"10.1.1.0/24\"");
+static const char lan_json[] =
+    NODE("n2", "b2", RECORD("b2", LINK("192.0.2.2", "02:00:00:00:00:02")), IP("192.0.2.2"),
+	 "\"10.1.2.0/24\"");
+
+struct way {
+	const char *to, *via;
+	int dev;
+};
+struct tunnel_end {
+	const char *addr, *mac;
+};
+
+static const struct {
+	const char *what, *node;
+	struct way ways[3];
+	struct tunnel_end end;
+	const char *want;
+} cases[] = {
+	{ "this node itself", self_json, { { 0 } }, { 0 }, "" },
+	{ "a shared link",
+	  lan_json,
+	  { { "10.1.2.0", "192.0.2.2", LAN }, { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "sender 02:00:00:00:00:02 dev 2 n2\n"
+	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
+	  "symmetric 10.1.2.0/24\nsymmetric 192.0.2.2/32\n" },
+	{ "pods over a VXLAN, the node itself on the link",
+	  lan_json,
+	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "192.0.2.2", NULL, LAN } },
+	  { "192.0.2.2", "02:aa:00:00:00:02" },
+	  "sender 02:00:00:00:00:02 dev 2 n2\nsender 02:aa:00:00:00:02 dev 3 n2\n"
+	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
+	  "direct 02:aa:00:00:00:02 10.1.2.0/24\ndirect 02:aa:00:00:00:02 192.0.2.2/32\n"
+	  "symmetric 10.1.2.0/24\nsymmetric 192.0.2.2/32\n" },
+	{ "pods over a VXLAN whose other end is not known",
+	  lan_json,
+	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "sender 02:00:00:00:00:02 dev 2 n2\n"
+	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
+	  "symmetric 192.0.2.2/32\nnode n2, 10.1.2.0/24: its tunnel end is not known\n" },
+	{ "a node behind a router, pods over a VXLAN",
+	  NODE("n2", "b2", RECORD("b2", LINK("198.51.100.2", "02:00:00:00:00:02")),
+	       IP("198.51.100.2"), "\"10.1.2.0/24\""),
+	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "198.51.100.2", "192.0.2.254", LAN } },
+	  { "198.51.100.2", "02:aa:00:00:00:02" },
+	  "sender 02:aa:00:00:00:02 dev 3 n2\n"
+	  "direct 02:aa:00:00:00:02 10.1.2.0/24\ndirect 02:aa:00:00:00:02 198.51.100.2/32\n"
+	  "symmetric 10.1.2.0/24\nnode n2, 198.51.100.2/32: it is reached through a router\n" },
+	{ "a tunnel without Ethernet addresses",
+	  lan_json,
+	  { { "10.1.2.0", NULL, TUNNEL }, { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "sender 02:00:00:00:00:02 dev 2 n2\n"
+	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
+	  "symmetric 192.0.2.2/32\n"
+	  "node n2, 10.1.2.0/24: it is reached over a device without Ethernet addresses\n" },
+	{ "no route",
+	  lan_json,
+	  { { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "sender 02:00:00:00:00:02 dev 2 n2\n"
+	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
+	  "symmetric 192.0.2.2/32\nnode n2, 10.1.2.0/24: there is no route to it\n" },
+	{ "a node that rebooted since it said so",
+	  NODE("n2", "b3", RECORD("b2", LINK("192.0.2.2", "02:00:00:00:00:02")), IP("192.0.2.2"),
+	       ""),
+	  { { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "node n2, 192.0.2.2/32: it does not say that it returns replies the way they came\n" },
+	{ "a record that is none",
+	  NODE("n2", "b2", "[]", IP("192.0.2.2"), ""),
+	  { { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "node n2, 192.0.2.2/32: it does not say that it returns replies the way they came\n" },
+	{ "a record with an address that is not the Node's, and a broken one",
+	  NODE("n2", "b2",
+	       RECORD("b2", LINK("192.0.2.9", "02:00:00:00:00:09") "," LINK("192.0.2.2", "02:00")),
+	       IP("192.0.2.2"), ""),
+	  { { "192.0.2.2", NULL, LAN }, { "192.0.2.9", NULL, LAN } },
+	  { 0 },
+	  "symmetric 192.0.2.2/32\n" },
+};
+
+static struct peers_node *read_node(const char *json)
+{
+	AUTO_JSON struct json_object *tree = NULL;
+	AUTO_OBJECT struct kube_object *o = NULL;
+
+	assert_int_equal(json_parse(json, strlen(json), &tree, NULL), 0);
+	assert_int_equal(codec_object_from_json(tree, &o, NULL), 0);
+	return peers_node_read((const Core__Node *)o->msg);
+}
+
+static void tell(const struct peers *p, struct str *out)
+{
+	char a[PREFIX_TEXT], m[MAC_TEXT];
+
+	for (size_t i = 0; i < p->senders.n; i++)
+		str_printf(out, "sender %s dev %d %s\n", mac_text(p->senders.v[i].mac, m),
+			   p->senders.v[i].dev, p->senders.v[i].node);
+	for (size_t i = 0; i < p->direct.n; i++)
+		str_printf(out, "direct %s %s\n", mac_text(p->direct.v[i].mac, m),
+			   prefix_text(&p->direct.v[i].from, a));
+	for (size_t i = 0; i < p->symmetric.n; i++)
+		str_printf(out, "symmetric %s\n", prefix_text(&p->symmetric.v[i], a));
+	for (size_t i = 0; p->incapable && p->incapable[i]; i++)
+		str_printf(out, "%s\n", p->incapable[i]);
+}
+
+static void add_link(netstate_links *list, int index, const char *name, const char *kind,
+		     const char *mac)
+{
+	struct netstate_link l = { .index = index, .flags = mac ? IFF_UP : IFF_UP | IFF_NOARP };
+
+	snprintf(l.name, sizeof(l.name), "%s", name);
+	snprintf(l.kind, sizeof(l.kind), "%s", kind);
+	if (mac)
+		assert_int_equal(mac_parse(mac, l.mac, NULL), 0);
+	vec_push(list, l);
+}
+
+static netstate_links links_of_n1(void)
+{
+	netstate_links links = { 0 };
+
+	add_link(&links, LAN, "eth0", "", "02:00:00:00:00:01");
+	add_link(&links, VXLAN, "flannel.1", "vxlan", "02:aa:00:00:00:01");
+	add_link(&links, TUNNEL, "wg0", "wireguard", NULL);
+	return links;
+}
+
+static struct addr address(const char *text)
+{
+	struct addr a = { 0 };
+
+	if (text)
+		assert_int_equal(addr_parse(text, &a, NULL), 0);
+	return a;
+}
+
+static void peers_are_told_apart(void **state)
+{
+	netstate_links links = links_of_n1();
+	netstate_addresses addresses = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct peers_node *node = read_node(cases[i].node);
+		const struct peers_node *nodes[] = { node };
+		struct peers_route routes[3];
+		netstate_neighbours tunnels = { 0 };
+		struct peers_input in = { .self = "n1",
+					  .nodes = nodes,
+					  .n_nodes = 1,
+					  .links = &links,
+					  .addresses = &addresses,
+					  .tunnels = &tunnels,
+					  .routes = routes };
+		AUTO_STR got = { 0 };
+		struct peers p;
+
+		for (; in.n_routes < 3 && cases[i].ways[in.n_routes].to; in.n_routes++) {
+			const struct way *w = &cases[i].ways[in.n_routes];
+
+			routes[in.n_routes] = (struct peers_route){ .to = address(w->to),
+								    .via = address(w->via),
+								    .dev = w->dev };
+		}
+		if (cases[i].end.addr) {
+			struct netstate_neighbour end = { .fdb = true,
+							  .dev = VXLAN,
+							  .addr = address(cases[i].end.addr) };
+
+			assert_int_equal(mac_parse(cases[i].end.mac, end.mac, NULL), 0);
+			vec_push(&tunnels, end);
+		}
+		peers_make(&in, &p);
+		tell(&p, &got);
+		if (strcmp(str_text(&got), cases[i].want))
+			fail_msg("%s:\n%s", cases[i].what, str_text(&got));
+		peers_fini(&p);
+		vec_fini(&tunnels);
+		peers_node_free(node);
+	}
+	vec_fini(&links);
+}
+
+static void targets_are_all_but_the_own(void **state)
+{
+	struct peers_node *self = read_node(self_json), *other = read_node(lan_json);
+	const struct peers_node *nodes[] = { self, other };
+	struct peers_input in = { .self = "n1", .nodes = nodes, .n_nodes = 2 };
+	peers_addrs got = { 0 };
+	char text[ADDR_TEXT];
+
+	(void)state;
+	peers_targets(&in, &got);
+	assert_int_equal(got.n, 2);
+	assert_string_equal(addr_text(&got.v[0], text), "10.1.2.0");
+	assert_string_equal(addr_text(&got.v[1], text), "192.0.2.2");
+	vec_fini(&got);
+	peers_node_free(self);
+	peers_node_free(other);
+}
+
+/* What a node says is what another one reads. */
+static void the_record_is_read_back(void **state)
+{
+	netstate_links links = links_of_n1();
+	netstate_addresses addresses = { 0 };
+	struct peers_node *self = read_node(self_json);
+	AUTO_FREE char *record = NULL;
+
+	(void)state;
+	vec_push(&addresses,
+		 (struct netstate_address){ .dev = LAN, .addr = address("192.0.2.1"), .bits = 24 });
+	record = peers_record("b1", self, &links, &addresses);
+	assert_string_equal(record,
+			    "{\"bootID\":\"b1\",\"links\":{\"192.0.2.1\":\"02:00:00:00:00:01\"}}");
+	vec_fini(&links);
+	vec_fini(&addresses);
+	peers_node_free(self);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(peers_are_told_apart),
+		cmocka_unit_test(targets_are_all_but_the_own),
+		cmocka_unit_test(the_record_is_read_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
