@@ -292,6 +292,16 @@ static void drop(void *arg)
 	free(c);
 }
 
+/* A subPath is looked for in its volume, and only the volumes below our root are ours. */
+static bool has_foreign(const struct files *f)
+{
+	for (size_t i = 0; i < f->n_mounts; i++) {
+		if (!str_empty(f->mounts[i].sub_path) && f->mounts[i].foreign)
+			return true;
+	}
+	return false;
+}
+
 static struct files_call *submit(struct job_pool *jobs, struct files *files, void (*work)(void *),
 				 void (*fn)(void *ctx, struct files *files), void *ctx)
 {
@@ -299,7 +309,7 @@ static struct files_call *submit(struct job_pool *jobs, struct files *files, voi
 
 	*c = (struct files_call){ .files = files, .done = fn, .ctx = ctx };
 	err_clear(&files->error);
-	job_submit(jobs, work, done, drop, c);
+	(has_foreign(files) ? job_submit_foreign : job_submit)(jobs, work, done, drop, c);
 	return c;
 }
 

@@ -1,0 +1,66 @@
+/* What the kernel's routing holds, as values: links, addresses, routes, neighbours. Pure.
+ *
+ * Ours are only the routes and neighbours with our protocol number and what is on our own device;
+ * everything else is read and never changed.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "base/vec.h"
+
+enum { NETSTATE_PROTOCOL = 75 }; /* rtm_protocol and NDA_PROTOCOL of what we make */
+
+struct netstate_vxlan {
+	uint32_t id;
+	uint16_t port;
+	bool learning;
+	struct addr local;
+};
+
+struct netstate_link {
+	int index;
+	unsigned flags; /* IFF_… */
+	uint32_t mtu;
+	char name[IFNAMSIZ];
+	char kind[16]; /* "vxlan", "bridge", …; "" for plain devices */
+	uint8_t mac[MAC_BYTES];
+	struct netstate_vxlan vxlan; /* of kind vxlan */
+};
+
+struct netstate_address {
+	int dev;
+	struct addr addr;
+	uint8_t bits; /* of its network */
+};
+
+struct netstate_route {
+	struct prefix dst;
+	struct addr via; /* len 0: the device's own link */
+	int dev;
+	bool onlink; /* via is behind dev although no address says so */
+};
+
+/* lladdr of an address on a device, or (fdb) the tunnel end behind an Ethernet address. */
+struct netstate_neighbour {
+	bool fdb;
+	int dev;
+	struct addr addr;
+	uint8_t mac[MAC_BYTES];
+};
+
+typedef VEC(struct netstate_link) netstate_links;
+typedef VEC(struct netstate_address) netstate_addresses;
+typedef VEC(struct netstate_route) netstate_routes;
+typedef VEC(struct netstate_neighbour) netstate_neighbours;
+
+/* NULL when there is none */
+const struct netstate_link *netstate_link_named(const netstate_links *links, const char *name);
+
+/* By what identifies one (destination; device and address), then by the rest. */
+int netstate_route_cmp(const void *a, const void *b);
+int netstate_neighbour_cmp(const void *a, const void *b);
+int netstate_address_cmp(const void *a, const void *b);

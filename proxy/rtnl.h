@@ -1,0 +1,43 @@
+/* rtnetlink of this network namespace: look, change, hear of changes. Effect.
+ *
+ * Requests are answered by the kernel at once, so calls block for microseconds. Deleting
+ * what is not there is success. Of routes only those of the main table with
+ * NETSTATE_PROTOCOL are seen.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "netstate.h"
+
+struct rtnl;
+
+int rtnl_new(struct rtnl **ret, struct err *e);
+void rtnl_free(struct rtnl *r);
+DEFINE_FREEP(rtnl_free, struct rtnl)
+
+/* Each appends to an empty list; sorted where netstate.h has an order. */
+int rtnl_get_links(struct rtnl *r, netstate_links *out, struct err *e);
+int rtnl_get_addresses(struct rtnl *r, netstate_addresses *out, struct err *e);
+int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e);
+/* Permanent ones of one device: addresses of both families and, for a VXLAN device, its table of
+ * tunnel ends. */
+int rtnl_get_neighbours(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e);
+
+/* A route is added only where there is none to the same destination (somebody else's is not ours to
+ * take) and replaced only where that is ours; the others are the same by either. */
+enum rtnl_op { RTNL_ADD, RTNL_REPLACE, RTNL_DELETE };
+int rtnl_route(struct rtnl *r, enum rtnl_op op, const struct netstate_route *route, struct err *e);
+int rtnl_neighbour(struct rtnl *r, enum rtnl_op op, const struct netstate_neighbour *n,
+		   struct err *e);
+int rtnl_address(struct rtnl *r, enum rtnl_op op, const struct netstate_address *a, struct err *e);
+/* link: name, mac, mtu and vxlan. It must not be there; it is up afterwards. */
+int rtnl_make_vxlan(struct rtnl *r, const struct netstate_link *link, struct err *e);
+int rtnl_delete_link(struct rtnl *r, int index, struct err *e);
+
+/* changed is called from the loop, after links, addresses, routes or rules changed or when news of
+ * them were lost; the own changes are heard, too. Ends with r. */
+int rtnl_watch(struct rtnl *r, sd_event *loop, void (*changed)(void *ctx), void *ctx,
+	       struct err *e);
