@@ -262,6 +262,21 @@ static void merge_list(const ProtobufCMessageDescriptor *type, size_t *n, void *
 	}
 }
 
+/* What the pod itself asks for takes the place of its containers' sum. */
+static void override(const Core__ResourceRequirements *r, bool limits,
+		     const ProtobufCMessageDescriptor *type, size_t *n, void ***entries)
+{
+	size_t n_own = !r ? 0 : limits ? r->n_limits : r->n_requests;
+
+	for (size_t i = 0; i < n_own; i++) {
+		const struct quantity_entry *own =
+		    limits ? (void *)r->limits[i] : (void *)r->requests[i];
+		struct quantity q = quantity_read(own->value);
+
+		resources_set(type, n, entries, own->key, &q);
+	}
+}
+
 static void sum(const Core__PodSpec *spec, bool limits, const ProtobufCMessageDescriptor *type,
 		size_t *n, void ***entries)
 {
@@ -276,6 +291,7 @@ static void sum(const Core__PodSpec *spec, bool limits, const ProtobufCMessageDe
 				   limits ? (void *const *)r->limits : (void *const *)r->requests,
 				   !init || is_sidecar(c));
 	}
+	override(spec->resources, limits, type, n, entries);
 	if (!limits || *n)
 		merge_list(type, n, entries, spec->n_overhead, (void *const *)spec->overhead, true);
 }
