@@ -10,19 +10,18 @@ enum { EXIT_CONFIG = 78 };
 
 static int check(const struct config *c)
 {
-	AUTO_FREE char *report = config_report(c);
+	AUTO_FREE char *report = conf_report(&c->notes);
 
 	fputs(report, stdout);
-	return c->strict && (strv_len(c->warnings) || strv_len(c->not_built)) ? EXIT_CONFIG : 0;
+	return c->strict && (strv_len(c->notes.warnings) || strv_len(c->notes.not_built))
+		   ? EXIT_CONFIG
+		   : 0;
 }
 
 static int run(const struct config *c)
 {
 	log_set_verbosity(c->verbosity);
-	for (size_t i = 0; c->warnings && c->warnings[i]; i++)
-		log_warning("%s", c->warnings[i]);
-	for (size_t i = 0; c->not_built && c->not_built[i]; i++)
-		log_warning("configuration %s has no effect: not implemented", c->not_built[i]);
+	conf_log_notes(&c->notes);
 	return agent_run(c);
 }
 

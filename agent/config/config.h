@@ -12,23 +12,11 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "conf/flags.h"
+#include "conf/load.h"
+#include "conf/value.h"
 
 #define KUBELET_VERSION "v1.37.2"
-
-struct config_pair {
-	char *key, *value;
-};
-struct config_pairs {
-	struct config_pair *v;
-	size_t n;
-};
-struct config_taint {
-	char *key, *value, *effect;
-};
-struct config_taints {
-	struct config_taint *v;
-	size_t n;
-};
 
 struct config {
 	/* the process */
@@ -105,14 +93,10 @@ struct config {
 	struct config_pairs feature_gates; /* as named: "true" or "false" */
 
 	/* what loading found out */
-	char **warnings;  /* sentences for the log */
-	char **not_built; /* "path=value": set to something else than the default, without effect */
-	char *configz;    /* {"kubeletconfig":{…}} */
+	struct conf_notes notes;
+	char *configz; /* {"kubeletconfig":{…}} */
 	bool check, strict;
 };
-
-/* What the command line asks for; CONFIG_RUN (0) is to run. */
-enum config_outcome { CONFIG_RUN, CONFIG_VERSION, CONFIG_HELP, CONFIG_CHECK };
 
 /* Returns an outcome, or -1: ERR_NOT_FOUND when a file is missing (it may come), ERR_INVALID when
  * the configuration is wrong. CONFIG_VERSION and CONFIG_HELP give no configuration. */
@@ -122,7 +106,4 @@ DEFINE_FREEP(config_free, struct config)
 
 /* Whether a gate is on: as configured, else its default; false for unknown names. */
 bool config_gate(const struct config *c, const char *name);
-const char *config_pair_get(const struct config_pairs *pairs, const char *key); /* or NULL */
-/* What --check-config prints: warnings and what has no effect. Heap. */
-char *config_report(const struct config *c);
 char *config_help(void); /* heap */

@@ -4,9 +4,7 @@
  */
 #include "options.h"
 
-#include <stdio.h>
-#include <string.h>
-
+#include "base/mem.h"
 #include "config.h"
 
 #define AT(member) offsetof(struct config, member)
@@ -18,7 +16,7 @@
 #define IN OPTION_INERT
 
 /* clang-format off: a table */
-static const struct option options[] = {
+static const struct option rows[] = {
 	{ "", "config", OPTION_STRING, "", AT(config_file), 0 },
 	{ "", "config-dir", OPTION_STRING, "", AT(config_dir), 0 },
 	{ "", "kubeconfig", OPTION_STRING, "", AT(kubeconfig), 0 },
@@ -249,50 +247,12 @@ static const struct option options[] = {
 };
 /* clang-format on */
 
-const struct option *options_at(size_t i)
-{
-	return i < ARRAY_SIZE(options) ? &options[i] : NULL;
-}
-
-const struct option *options_find(const char *path)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (*options[i].path && str_eq(options[i].path, path))
-			return &options[i];
-	}
-	return NULL;
-}
-
-const struct option *options_find_flag(const char *flag)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (options[i].flag && str_eq(options[i].flag, flag))
-			return &options[i];
-	}
-	return NULL;
-}
-
-bool options_is_group(const char *path)
-{
-	size_t len = strlen(path);
-
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (str_starts(options[i].path, path) && options[i].path[len] == '.')
-			return true;
-	}
-	return false;
-}
-
-const char *options_key(const struct option *o, char *buf, size_t size)
-{
-	if (*o->path)
-		return o->path;
-	snprintf(buf, size, "--%s", o->flag);
-	return buf;
-}
-
-bool options_is_list(enum option_type type)
-{
-	return type == OPTION_LIST || type == OPTION_TAINTS || type == OPTION_VMODULE ||
-	       type == OPTION_MEMORY;
-}
+const struct option_table config_options = {
+	.rows = rows,
+	.n = ARRAY_SIZE(rows),
+	.api_version = "kubelet.config.k8s.io/v1beta1",
+	.kind = "KubeletConfiguration",
+	.help = "usage: keelson-agent [flags]\n\n"
+		"The flags of upstream's kubelet. Most set the field of KubeletConfiguration "
+		"named\nbeside them, which --config sets too; a flag wins.\n\n",
+};

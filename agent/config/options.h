@@ -1,58 +1,6 @@
-/* The table of everything that can be configured: name, type, default, flag, place. Pure. */
+/* The agent's table of options. Pure. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "conf/options.h"
 
-#include "base/str.h"
-
-enum option_type {
-	OPTION_BOOL,         /* bool */
-	OPTION_INT32,        /* int32_t */
-	OPTION_INT64,        /* int64_t */
-	OPTION_FLOAT,        /* double */
-	OPTION_DURATION,     /* "1m30s"; int64_t microseconds */
-	OPTION_LAX_DURATION, /* the same, or a number of nanoseconds */
-	OPTION_STRING,       /* char * */
-	OPTION_IP,           /* char * */
-	OPTION_QUANTITY,     /* text; char * */
-	OPTION_STRINGS,      /* char ** */
-	OPTION_INTS,
-	OPTION_MAP,        /* struct config_pairs; flag k=v,k=v */
-	OPTION_LANGLE_MAP, /* the same; flag k<v,k<v */
-	OPTION_BOOL_MAP,   /* the same with "true" and "false" */
-	OPTION_QUANTITY_MAP,
-	OPTION_LISTS_MAP, /* string to list of strings; flag k:v,k:v */
-	OPTION_TAINTS,    /* struct config_taints; flag k=v:effect,… */
-	OPTION_VMODULE,   /* list of {filePattern, verbosity}; flag pattern=N,… */
-	OPTION_MEMORY,    /* list of {numaNode, limits}; flag N:type=amount,… */
-	OPTION_LIST,      /* objects whose members are the rows "<path>[].…" */
-};
-
-enum option_trait {
-	OPTION_PTR = 1,       /* an explicit zero is a value, not "take the default" */
-	OPTION_KEEP = 2,      /* printed even when zero */
-	OPTION_LAZY = 4,      /* the object around it is printed only when something is in it */
-	OPTION_NOT_BUILT = 8, /* parsed and kept, without effect yet */
-	OPTION_INERT = 16,    /* means nothing for this agent, whatever its value */
-};
-
-#define OPTION_NOWHERE ((size_t)-1)
-
-/* path "" is a flag of the process that no file can set. */
-struct option {
-	const char *path, *flag;
-	enum option_type type;
-	const char *fallback; /* as on a command line; NULL: unset */
-	size_t offset;        /* in struct config */
-	unsigned traits;
-};
-
-const struct option *options_at(size_t i); /* NULL behind the last */
-const struct option *options_find(const char *path);
-const struct option *options_find_flag(const char *flag);
-/* Whether the path names an object that holds options. */
-bool options_is_group(const char *path);
-/* The key of its value in a set of values: the path, or "--flag". Into buf. */
-const char *options_key(const struct option *o, char *buf, size_t size);
-bool options_is_list(enum option_type type); /* of objects */
+extern const struct option_table config_options;

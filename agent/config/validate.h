@@ -5,4 +5,3 @@
 
 /* All that is wrong, in one error. */
 int validate_values(struct json_object *values, struct err *e);
-bool validate_gate(struct json_object *values, const char *name); /* on or off */

@@ -221,6 +221,16 @@ static void drop(void *arg)
 	free(c);
 }
 
+/* A subPath is looked for in its volume, and only the volumes below our root are ours. */
+static bool has_foreign(const struct files *f)
+{
+	for (size_t i = 0; i < f->n_mounts; i++) {
+		if (!str_empty(f->mounts[i].sub_path) && f->mounts[i].foreign)
+			return true;
+	}
+	return false;
+}
+
 struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
 				 void (*fn)(void *ctx, struct files *files), void *ctx)
 {
@@ -228,7 +238,7 @@ struct files_call *podfiles_make(struct job_pool *jobs, struct files *files,
 
 	*c = (struct files_call){ .files = files, .done = fn, .ctx = ctx };
 	err_clear(&files->error);
-	job_submit(jobs, work, done, drop, c);
+	(has_foreign(files) ? job_submit_foreign : job_submit)(jobs, work, done, drop, c);
 	return c;
 }
 

@@ -17,6 +17,7 @@ struct files_mount {
 	char *volume_path; /* absolute */
 	char *sub_path;    /* relative, or NULL */
 	char *bind_path;   /* where a subPath is bound: <pod>/volume-subpaths/<vol>/<ctr>/<n> */
+	bool foreign;      /* not a directory of our own: looking into it may hang */
 	char *path;        /* result: what the container mounts */
 };
 

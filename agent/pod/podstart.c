@@ -303,6 +303,7 @@ static int add_mounts(struct step *s, struct files *f, const char *pod_dir, stru
 			return err_set(e, ERR_INVALID,
 				       "cannot find volume \"%s\" to mount into container \"%s\"",
 				       v->name, c->name);
+		m->foreign = !str_starts(m->volume_path, pod_dir);
 		m->sub_path = mem_strdup(v->subpath);
 		if (!str_empty(v->subpathexpr)) {
 			free(m->sub_path);

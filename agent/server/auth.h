@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "conn.h"
+#include "http/conn.h"
 #include "server.h"
 
 struct auth;

@@ -1,7 +1,7 @@
 /* What the endpoints of the server share. Each answers on the connection, at once or later. */
 #pragma once
 
-#include "conn.h"
+#include "http/conn.h"
 #include "server.h"
 
 /* The parameters of a path; NULL where the route has none. */

@@ -2,38 +2,22 @@
  */
 #include "server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "auth.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/vec.h"
-#include "conn.h"
+#include "http/conn.h"
+#include "http/listen.h"
 #include "serve.h"
 #include "tls.h"
-
-enum { CONNECTIONS_MAX = 1024, ACCEPTS_PER_DISPATCH = 16, SEGMENTS_MAX = 8 };
-
-struct listener {
-	struct server *server;
-	int fd;
-	bool plain; /* healthz on loopback: no TLS, nobody is asked who he is */
-	sd_event_source *io;
-};
 
 struct server {
 	struct server_setup setup;
 	struct tls *tls;
 	struct auth *auth;
-	struct listener api, healthz;
-	VEC(struct conn *) conns;
+	struct listener *api, *healthz;
 	char *node_name;
 };
 
@@ -357,152 +341,32 @@ static void on_authorized(void *ctx, int status, const char *text)
 static void on_request(void *ctx, struct conn *c)
 {
 	static const struct conn_owner owner = { on_gone, NULL };
-	struct listener *l = ctx;
 	struct auth_ticket *ticket;
-	struct pending *p;
+	struct pending *p = NEW(struct pending);
 
-	if (l->plain) {
-		dispatch(l->server, c, plain_routes, ARRAY_SIZE(plain_routes));
-		return;
-	}
-	p = NEW(struct pending);
-	p->server = l->server;
+	p->server = ctx;
 	p->conn = c;
 	conn_own(c, &owner, p);
-	ticket = auth_start(l->server->auth, c, on_authorized, p);
+	ticket = auth_start(p->server->auth, c, on_authorized, p);
 	/* without a ticket p is gone already */
 	if (ticket)
 		p->ticket = ticket;
 }
 
-static void on_closed(void *ctx, struct conn *c)
+/* Healthz on loopback: nobody is asked who he is. */
+static void on_plain_request(void *ctx, struct conn *c)
 {
-	struct server *s = ((struct listener *)ctx)->server;
-
-	for (size_t i = 0; i < s->conns.n; i++)
-		if (s->conns.v[i] == c) {
-			vec_remove(&s->conns, i);
-			return;
-		}
-}
-
-/* Connections that prove nothing must not keep others out: the oldest of them makes room. */
-static bool make_room(struct server *s)
-{
-	for (size_t i = 0; i < s->conns.n; i++)
-		if (conn_shaking_hands(s->conns.v[i])) {
-			conn_free(s->conns.v[i]);
-			return true;
-		}
-	return false;
-}
-
-/* ---- listeners ---- */
-
-static void accept_one(struct listener *l, int fd)
-{
-	struct server *s = l->server;
-	struct conn_setup setup = { .loop = s->setup.loop,
-				    .fd = fd,
-				    .request = on_request,
-				    .closed = on_closed,
-				    .ctx = l };
-	struct conn *c;
-	struct err e;
-
-	if (s->conns.n >= CONNECTIONS_MAX && !make_room(s)) {
-		log_warning("more than %d connections, one is turned away", CONNECTIONS_MAX);
-		close(fd);
-		return;
-	}
-	if (!l->plain) {
-		setup.ssl = tls_accept(s->tls, &e);
-		if (!setup.ssl) {
-			log_err(&e, "connection");
-			close(fd);
-			return;
-		}
-	}
-	if (conn_new(&setup, &c, &e) < 0)
-		log_err(&e, "connection");
-	else
-		vec_push(&s->conns, c);
-}
-
-static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct listener *l = userdata;
-
-	(void)source;
-	(void)revents;
-	for (int i = 0; i < ACCEPTS_PER_DISPATCH; i++) {
-		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (client >= 0)
-			accept_one(l, client);
-		else if (errno != EINTR && errno != ECONNABORTED)
-			break;
-	}
-	return 0;
-}
-
-union address {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-static int parse_address(const char *text, uint16_t port, union address *a, socklen_t *len,
-			 struct err *e)
-{
-	a->in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
-	*len = sizeof(a->in);
-	if (inet_pton(AF_INET, text, &a->in.sin_addr) == 1)
-		return 0;
-	a->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	*len = sizeof(a->in6);
-	if (inet_pton(AF_INET6, text, &a->in6.sin6_addr) == 1)
-		return 0;
-	return err_set(e, ERR_INVALID, "listen address \"%s\" is not an IP address", text);
-}
-
-static int listen_on(struct listener *l, const char *address, uint16_t port, struct err *e)
-{
-	union address a;
-	socklen_t len;
-	int one = 1, rc;
-
-	if (parse_address(address, port, &a, &len, e) < 0)
-		return -1;
-	l->fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->fd < 0)
-		return err_os(e, errno, "socket");
-	/* a restart must not wait for old connections to fade */
-	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(l->fd, &a.sa, len) < 0 || listen(l->fd, SOMAXCONN) < 0)
-		return err_os(e, errno, "listen on %s port %u", address, port);
-	rc = sd_event_add_io(l->server->setup.loop, &l->io, l->fd, EPOLLIN, on_accept, l);
-	return rc < 0 ? err_os(e, -rc, "event loop") : 0;
-}
-
-static uint16_t bound_port(const struct listener *l)
-{
-	union address a = { 0 };
-	socklen_t len = sizeof(a);
-
-	if (l->fd < 0 || getsockname(l->fd, &a.sa, &len) < 0)
-		return 0;
-	return ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+	dispatch(ctx, c, plain_routes, ARRAY_SIZE(plain_routes));
 }
 
 uint16_t server_port(const struct server *s)
 {
-	return bound_port(&s->api);
+	return listener_port(s->api);
 }
 
 uint16_t server_healthz_port(const struct server *s)
 {
-	return bound_port(&s->healthz);
+	return listener_port(s->healthz);
 }
 
 /* ---- life ---- */
@@ -527,17 +391,37 @@ static int open_tls(struct server *s, struct err *e)
 	return tls_new(&setup, &s->tls, e);
 }
 
+static SSL *new_tls(void *ctx, struct err *e)
+{
+	struct server *s = ctx;
+
+	return tls_accept(s->tls, e);
+}
+
 static int start(struct server *s, struct err *e)
 {
 	const struct server_setup *u = &s->setup;
-	uint16_t healthz_port = u->healthz_port > 0 ? (uint16_t)u->healthz_port : 0;
+	const struct listener_setup healthz = {
+		.loop = u->loop,
+		.address = str_or(u->healthz_address, "127.0.0.1"),
+		.port = u->healthz_port > 0 ? (uint16_t)u->healthz_port : 0,
+		.request = on_plain_request,
+		.ctx = s,
+	};
+	const struct listener_setup api = {
+		.loop = u->loop,
+		.address = str_or(u->address, "0.0.0.0"),
+		.port = u->port,
+		.accept_tls = new_tls,
+		.request = on_request,
+		.ctx = s,
+	};
 
 	if (open_tls(s, e) < 0)
 		return -1;
-	if (u->healthz_port &&
-	    listen_on(&s->healthz, str_or(u->healthz_address, "127.0.0.1"), healthz_port, e) < 0)
+	if (u->healthz_port && listener_new(&healthz, &s->healthz, e) < 0)
 		return err_wrap(e, "healthz");
-	return listen_on(&s->api, str_or(u->address, "0.0.0.0"), u->port, e);
+	return listener_new(&api, &s->api, e);
 }
 
 int server_new(const struct server_setup *setup, struct server **ret, struct err *e)
@@ -548,8 +432,6 @@ int server_new(const struct server_setup *setup, struct server **ret, struct err
 	s->node_name = mem_strdup(setup->node_name);
 	s->setup.node_name = s->node_name;
 	s->auth = auth_new(setup);
-	s->api = (struct listener){ .server = s, .fd = -1 };
-	s->healthz = (struct listener){ .server = s, .fd = -1, .plain = true };
 	if (start(s, e) < 0) {
 		server_free(s);
 		return err_wrap(e, "server");
@@ -558,22 +440,12 @@ int server_new(const struct server_setup *setup, struct server **ret, struct err
 	return 0;
 }
 
-static void listener_fini(struct listener *l)
-{
-	sd_event_source_disable_unref(l->io);
-	if (l->fd >= 0)
-		close(l->fd);
-}
-
 void server_free(struct server *s)
 {
 	if (!s)
 		return;
-	while (s->conns.n)
-		conn_free(s->conns.v[0]);
-	vec_fini(&s->conns);
-	listener_fini(&s->api);
-	listener_fini(&s->healthz);
+	listener_free(s->api);
+	listener_free(s->healthz);
 	auth_free(s->auth);
 	tls_free(s->tls);
 	free(s->node_name);

@@ -33,6 +33,7 @@ struct volume {
 	uint64_t written; /* hash of the content in place; 0: nothing yet */
 	struct err error; /* of the last attempt */
 	int64_t not_before_usec;
+	struct job *foreign; /* under way on a file system that is not ours: may never end */
 };
 
 struct pod_volumes {
@@ -185,7 +186,7 @@ static int make_payload(struct pod_volumes *pv, const Core__VolumeSource *s,
 /* --- one job per volume --- */
 
 struct job {
-	struct pod_volumes *pv;
+	struct pod_volumes *pv; /* NULL: nobody waits any more (foreign ones only) */
 	size_t index;
 	char *dir, *marker; /* marker: file that says the directory is set up, or NULL */
 	char *host_type;    /* hostPath */
@@ -262,10 +263,16 @@ static void job_done(void *arg)
 {
 	struct job *j = arg;
 	struct pod_volumes *pv = j->pv;
-	struct volume *vol = &pv->list[j->index];
+	struct volume *vol;
 
+	if (!pv) {
+		job_free(j);
+		return;
+	}
+	vol = &pv->list[j->index];
 	pv->jobs--;
 	vol->busy = false;
+	vol->foreign = NULL;
 	vol->error = j->error;
 	if (j->error.code != ERR_NONE)
 		err_set(&vol->error, j->error.code,
@@ -322,7 +329,12 @@ static void submit(struct pod_volumes *pv, size_t i, const Core__Volume *spec,
 	}
 	pv->list[i].busy = true;
 	pv->jobs++;
-	job_submit(pv->v->env->jobs, job_work, job_done, job_free, j);
+	if (j->host) {
+		pv->list[i].foreign = j;
+		job_submit_foreign(pv->v->env->jobs, job_work, job_done, job_free, j);
+	} else {
+		job_submit(pv->v->env->jobs, job_work, job_done, job_free, j);
+	}
 }
 
 static bool supported(const Core__VolumeSource *s)
@@ -386,8 +398,9 @@ static void answer(struct pod_volumes *pv)
 	if (!call ||
 	    (missing && missing->error.code == ERR_NONE && clock_mono_usec() < call->give_up_usec))
 		return;
-	/* a volume that is still being made is waited for before the verdict */
-	if (missing && missing->busy)
+	/* a volume that is still being made is waited for before the verdict, unless it may hang */
+	if (missing && missing->busy &&
+	    (!missing->foreign || clock_mono_usec() < call->give_up_usec))
 		return;
 	if (missing && missing->error.code == ERR_NONE)
 		err_set(&e, ERR_TIMEOUT,
@@ -475,7 +488,7 @@ static void pod_volumes_free(struct pod_volumes *pv)
 	free(pv);
 }
 
-/* The job pool is gone by now. */
+/* The job pool is gone by now; foreign jobs call nobody back then. */
 void volumes_free(struct volumes *v)
 {
 	void *value;
@@ -617,6 +630,16 @@ static void release_start(struct volumes *v, const char *uid,
 	job_submit(v->env->jobs, release_work, release_done, release_free, r);
 }
 
+/* A check of a host path leaves nothing to take back. */
+static void leave_foreign(struct pod_volumes *pv, struct volume *vol)
+{
+	if (!vol->foreign)
+		return;
+	vol->foreign->pv = NULL;
+	vol->foreign = NULL;
+	pv->jobs--;
+}
+
 /* A write under way is waited for: it would make the directory again. */
 static void release_if_idle(struct pod_volumes *pv)
 {
@@ -642,6 +665,8 @@ void volumes_release(struct volumes *v, const char *uid,
 		return;
 	}
 	pv->gone = true;
+	for (size_t i = 0; i < pv->n; i++)
+		leave_foreign(pv, &pv->list[i]);
 	pv->released = done;
 	pv->released_ctx = ctx;
 	release_if_idle(pv);

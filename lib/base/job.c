@@ -19,6 +19,7 @@ struct job {
 	void (*done)(void *arg);
 	void (*drop)(void *arg);
 	void *arg;
+	struct job_pool *pool; /* of a foreign job, which keeps it alive */
 };
 
 struct queue {
@@ -31,6 +32,7 @@ struct job_pool {
 	struct queue waiting, finished;
 	unsigned max_threads, threads, idle;
 	unsigned pending; /* submitted, done not yet called; loop thread only */
+	unsigned refs;    /* the owner and every foreign thread */
 	bool stop;
 	pthread_t *ids;
 	int event_fd;
@@ -62,11 +64,21 @@ static struct job *queue_pop(struct queue *q)
 	return j;
 }
 
+/* Called with the lock held. */
+static void finish(struct job_pool *pool, struct job *j)
+{
+	static const uint64_t one = 1;
+
+	queue_push(&pool->finished, j);
+	/* the counter cannot overflow: at most one write per job */
+	if (write(pool->event_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 static void *worker(void *arg)
 {
 	struct job_pool *pool = arg;
 	struct job *j;
-	uint64_t one = 1;
 
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
@@ -80,10 +92,7 @@ static void *worker(void *arg)
 		pthread_mutex_unlock(&pool->lock);
 		j->work(j->arg);
 		pthread_mutex_lock(&pool->lock);
-		queue_push(&pool->finished, j);
-		/* the counter cannot overflow: at most one write per job */
-		if (write(pool->event_fd, &one, sizeof(one)) < 0)
-			continue;
+		finish(pool, j);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -122,6 +131,7 @@ int job_pool_new(sd_event *loop, unsigned max_threads, struct job_pool **ret_poo
 	queue_init(&pool->waiting);
 	queue_init(&pool->finished);
 	pool->max_threads = max_threads;
+	pool->refs = 1;
 	pool->ids = mem_calloc(max_threads, sizeof(*pool->ids));
 	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = pool->event_fd < 0
@@ -135,15 +145,32 @@ int job_pool_new(sd_event *loop, unsigned max_threads, struct job_pool **ret_poo
 	return 0;
 }
 
+static void drop_job(struct job *j)
+{
+	if (j->drop)
+		j->drop(j->arg);
+	free(j);
+}
+
 static void drop_all(struct queue *q)
 {
 	struct job *j;
 
-	while ((j = queue_pop(q))) {
-		if (j->drop)
-			j->drop(j->arg);
-		free(j);
-	}
+	while ((j = queue_pop(q)))
+		drop_job(j);
+}
+
+/* Called with the lock held, which is gone after it. */
+static void unref(struct job_pool *pool)
+{
+	unsigned refs = --pool->refs;
+
+	pthread_mutex_unlock(&pool->lock);
+	if (refs)
+		return;
+	pthread_cond_destroy(&pool->wake);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
 }
 
 void job_pool_free(struct job_pool *pool)
@@ -161,22 +188,21 @@ void job_pool_free(struct job_pool *pool)
 	sd_event_source_disable_unref(pool->source);
 	if (pool->event_fd >= 0)
 		close(pool->event_fd);
-	pthread_cond_destroy(&pool->wake);
-	pthread_mutex_destroy(&pool->lock);
 	free(pool->ids);
-	free(pool);
+	pthread_mutex_lock(&pool->lock);
+	unref(pool);
 }
 
-/* Threads start when work waits and none is idle: an idle daemon has none. */
-static void start_thread(struct job_pool *pool)
+static bool start_thread(pthread_t *ret_id, void *(*main)(void *arg), void *arg)
 {
 	pthread_attr_t attr;
+	int r;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	if (!pthread_create(&pool->ids[pool->threads], &attr, worker, pool))
-		pool->threads++;
+	r = pthread_create(ret_id, &attr, main, arg);
 	pthread_attr_destroy(&attr);
+	return r == 0;
 }
 
 void job_submit(struct job_pool *pool, void (*work)(void *arg), void (*done)(void *arg),
@@ -188,10 +214,49 @@ void job_submit(struct job_pool *pool, void (*work)(void *arg), void (*done)(voi
 	pool->pending++;
 	pthread_mutex_lock(&pool->lock);
 	queue_push(&pool->waiting, j);
-	if (!pool->idle && pool->threads < pool->max_threads)
-		start_thread(pool);
+	/* threads start when work waits and none is idle: an idle daemon has none */
+	if (!pool->idle && pool->threads < pool->max_threads &&
+	    start_thread(&pool->ids[pool->threads], worker, pool))
+		pool->threads++;
 	pthread_cond_signal(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+static void *foreign_worker(void *arg)
+{
+	struct job *j = arg;
+	struct job_pool *pool = j->pool;
+
+	pthread_detach(pthread_self());
+	j->work(j->arg);
+	pthread_mutex_lock(&pool->lock);
+	if (pool->stop)
+		drop_job(j);
+	else
+		finish(pool, j);
+	unref(pool);
+	return NULL;
+}
+
+void job_submit_foreign(struct job_pool *pool, void (*work)(void *arg), void (*done)(void *arg),
+			void (*drop)(void *arg), void *arg)
+{
+	struct job *j = NEW(struct job);
+	pthread_t id;
+
+	*j = (struct job){ .work = work, .done = done, .drop = drop, .arg = arg, .pool = pool };
+	pthread_mutex_lock(&pool->lock);
+	pool->refs++;
+	pthread_mutex_unlock(&pool->lock);
+	if (start_thread(&id, foreign_worker, j)) {
+		pool->pending++;
+		return;
+	}
+	/* no thread to be had: the pool's own are better than none */
+	pthread_mutex_lock(&pool->lock);
+	unref(pool);
+	free(j);
+	job_submit(pool, work, done, drop, arg);
 }
 
 unsigned job_pool_pending(const struct job_pool *pool)

@@ -7,11 +7,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/yaml.h"
-#include "config/decode.h"
-#include "config/flags.h"
+#include "conf/decode.h"
+#include "conf/flags.h"
+#include "conf/value.h"
 #include "config/options.h"
 #include "config/validate.h"
-#include "config/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +19,7 @@ static void check_normal(struct json_object *values)
 {
 	json_object_object_foreach(values, path, value)
 	{
-		const struct option *o = options_find(path);
+		const struct option *o = options_find(&config_options, path);
 		AUTO_JSON struct json_object *again = NULL;
 		struct err e;
 
@@ -37,7 +37,7 @@ static void take_file(const char *text, size_t len, struct json_object *values)
 	struct err e;
 
 	if (!yaml_parse(text, len, &document, NULL, &e) &&
-	    !decode_document(document, values, &unknown, &e))
+	    !decode_document(&config_options, document, values, &unknown, &e))
 		check_normal(values);
 	strv_free(unknown);
 }
@@ -51,7 +51,7 @@ static void take_flags(const char *text, size_t len, struct json_object *values)
 	strv_push(&argv, "agent");
 	for (size_t i = 0; lines && lines[i]; i++)
 		strv_push(&argv, lines[i]);
-	if (flags_parse((int)strv_len(argv), argv, values, &e) >= 0)
+	if (flags_parse(&config_options, (int)strv_len(argv), argv, values, &e) >= 0)
 		check_normal(values);
 	strv_free(lines);
 	strv_free(argv);

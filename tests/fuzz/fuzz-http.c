@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/access.h"
-#include "server/http.h"
+#include "http/head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -250,6 +250,69 @@ static void jobs_move_data_in_and_out(void **state)
 	sd_event_unref(loop);
 }
 
+struct stuck {
+	int block[2], dropped[2]; /* pipes */
+};
+
+static void stuck_work(void *arg)
+{
+	struct stuck *s = arg;
+	char c;
+
+	assert_int_equal(read(s->block[0], &c, 1), 1);
+}
+
+static void stuck_drop(void *arg)
+{
+	struct stuck *s = arg;
+
+	assert_int_equal(write(s->dropped[1], "x", 1), 1);
+}
+
+static void stuck_done(void *arg)
+{
+	(void)arg;
+	fail_msg("a stuck job is done");
+}
+
+/* More of them than the pool has threads: the others go on, and the end does not wait. */
+static void stuck_foreign_jobs_hold_up_nobody(void **state)
+{
+	struct stuck stuck;
+	struct sum sums[100];
+	struct job_pool *pool;
+	int finished = 0;
+	sd_event *loop;
+	struct err e;
+	char got[8];
+
+	(void)state;
+	assert_int_equal(pipe(stuck.block), 0);
+	assert_int_equal(pipe(stuck.dropped), 0);
+	assert_true(sd_event_new(&loop) >= 0);
+	assert_int_equal(job_pool_new(loop, 2, &pool, &e), 0);
+	for (int i = 0; i < 8; i++)
+		job_submit_foreign(pool, stuck_work, stuck_done, stuck_drop, &stuck);
+	for (int i = 0; i < 100; i++) {
+		sums[i] = (struct sum){ .input = i, .finished = &finished, .loop = loop };
+		(i % 2 ? job_submit_foreign : job_submit)(pool, sum_work, sum_done, NULL, &sums[i]);
+	}
+	assert_int_equal(sd_event_loop(loop), 0);
+	assert_int_equal(finished, 100);
+	assert_int_equal(job_pool_pending(pool), 8);
+	job_pool_free(pool);
+	sd_event_unref(loop);
+	/* they end long after the pool */
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(write(stuck.block[1], "x", 1), 1);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(read(stuck.dropped[0], got, 1), 1);
+	for (int i = 0; i < 2; i++) {
+		close(stuck.block[i]);
+		close(stuck.dropped[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +327,7 @@ int main(void)
 		cmocka_unit_test(fs_writes_reads_and_removes),
 		cmocka_unit_test(fs_removes_trees_of_any_depth),
 		cmocka_unit_test(jobs_move_data_in_and_out),
+		cmocka_unit_test(stuck_foreign_jobs_hold_up_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,13 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "conf/decode.h"
+#include "conf/featuregates.h"
+#include "conf/value.h"
 #include "config/config.h"
-#include "config/decode.h"
-#include "config/featuregates.h"
 #include "config/labels.h"
 #include "config/options.h"
 #include "config/threshold.h"
-#include "config/value.h"
 
 static const char head[] =
     "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
@@ -161,11 +161,11 @@ static struct json_object *document_of(const char *path, struct json_object *val
 
 static void test_rows_decode(void **state)
 {
-	const struct option *o;
 	size_t fields = 0;
 
 	(void)state;
-	for (size_t i = 0; (o = options_at(i)); i++) {
+	for (size_t i = 0; i < config_options.n; i++) {
+		const struct option *o = &config_options.rows[i];
 		AUTO_JSON struct json_object *values = json_object_new_object(), *document = NULL;
 		struct json_object *value = NULL, *got = NULL;
 		char **unknown = NULL;
@@ -183,7 +183,7 @@ static void test_rows_decode(void **state)
 				       json_object_new_string("kubelet.config.k8s.io/v1beta1"));
 		json_object_object_add(document, "kind",
 				       json_object_new_string("KubeletConfiguration"));
-		if (decode_document(document, values, &unknown, &e) < 0)
+		if (decode_document(&config_options, document, values, &unknown, &e) < 0)
 			fail_msg("%s: %s", o->path, e.text);
 		assert_null(unknown);
 		assert_true(json_object_object_get_ex(values, o->path, &got));
@@ -199,10 +199,10 @@ static void test_rows_decode(void **state)
 static void test_rows_flags(void **state)
 {
 	static const char base[] = "enforceNodeAllocatable: [none]\n";
-	const struct option *o;
 
 	(void)state;
-	for (size_t i = 0; (o = options_at(i)); i++) {
+	for (size_t i = 0; i < config_options.n; i++) {
+		const struct option *o = &config_options.rows[i];
 		AUTO_FREE char *flag = o->flag ? str_fmt("--%s=%s", o->flag, other_text(o)) : NULL;
 		const char *args[] = { flag, NULL };
 		CLEANUP(config_freep) struct config *plain = NULL, *c = NULL;
@@ -239,7 +239,7 @@ static void test_defaults(void **state)
 	assert_string_equal(c->runtime_endpoint, "unix:///run/containerd/containerd.sock");
 	assert_string_equal(config_pair_get(&c->eviction_hard, "memory.available"), "100Mi");
 	assert_string_equal(c->enforce_node_allocatable[0], "pods");
-	assert_null(c->not_built);
+	assert_null(c->notes.not_built);
 	assert_true(config_gate(c, "NodeSwap"));
 	assert_false(config_gate(c, "DefaultPodSysctls"));
 	/* without a file: as before there were files */
@@ -420,7 +420,7 @@ static void test_warnings(void **state)
 	(void)state;
 	assert_int_equal(load(text, (const char *[]){ "--check-config", NULL }, &c, &e),
 			 CONFIG_CHECK);
-	report = config_report(c);
+	report = conf_report(&c->notes);
 	assert_non_null(strstr(report, "there is no field prot\n"));
 	assert_non_null(strstr(report, "there is no field logging.depth\n"));
 	assert_non_null(strstr(report, "there is no field registerWithTaints[0].x\n"));

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/access.h"
-#include "server/http.h"
+#include "http/head.h"
 #include "server/logpick.h"
 
 static void good_requests_are_understood(void **state)

@@ -1,5 +1,5 @@
-/* HTTP/1.x heads (contract in http.h). Pure. */
-#include "http.h"
+/* HTTP/1.x heads (contract in http/head.h). Pure. */
+#include "http/head.h"
 
 #include <stdio.h>
 #include <strings.h>

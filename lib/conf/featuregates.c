@@ -1,5 +1,5 @@
 /* The feature gates of 1.37: stage, default, and whether it may still be changed. Pure. */
-#include "featuregates.h"
+#include "conf/featuregates.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -261,4 +261,19 @@ const struct feature_gate *featuregates_find(const char *name)
 			return &gates[i];
 	}
 	return NULL;
+}
+
+bool featuregates_on(const struct config_pairs *set, const char *name)
+{
+	const struct feature_gate *gate = featuregates_find(name);
+	const char *value;
+
+	if (!gate)
+		return false;
+	value = config_pair_get(set, name);
+	if (!value && gate->stage == GATE_ALPHA)
+		value = config_pair_get(set, "AllAlpha");
+	if (!value && gate->stage == GATE_BETA)
+		value = config_pair_get(set, "AllBeta");
+	return value ? str_eq(value, "true") : gate->fallback;
 }

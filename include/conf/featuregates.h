@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conf/value.h"
+
 enum gate_stage { GATE_ALPHA, GATE_BETA, GATE_GA, GATE_DEPRECATED };
 
 struct feature_gate {
@@ -15,3 +17,6 @@ struct feature_gate {
 
 const struct feature_gate *featuregates_at(size_t i); /* NULL behind the last */
 const struct feature_gate *featuregates_find(const char *name);
+/* Whether a gate is on: as configured ("true" or "false"), else its default; false for unknown
+ * names. */
+bool featuregates_on(const struct config_pairs *set, const char *name);

@@ -5,8 +5,29 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/json.h"
-#include "options.h"
+#include "conf/options.h"
+
+struct config_pair {
+	char *key, *value;
+};
+struct config_pairs {
+	struct config_pair *v;
+	size_t n;
+};
+struct config_taint {
+	char *key, *value, *effect;
+};
+struct config_taints {
+	struct config_taint *v;
+	size_t n;
+};
+
+const char *config_pair_get(const struct config_pairs *pairs, const char *key); /* or NULL */
 
 /* From a flag. before is what the same command line gave so far (lists and maps grow) or NULL. */
 int value_from_text(enum option_type type, const char *text, struct json_object *before,

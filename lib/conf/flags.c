@@ -1,14 +1,14 @@
-/* Command lines as upstream's flag library takes them (contract in flags.h). Pure. */
-#include "flags.h"
+/* Command lines as upstream's flag library takes them (contract in conf/flags.h). Pure. */
+#include "conf/flags.h"
 
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "options.h"
-#include "value.h"
+#include "conf/value.h"
 
 struct reader {
+	const struct option_table *table;
 	int argc, at;
 	char *const *argv;
 	struct json_object *values;
@@ -61,7 +61,7 @@ static int take_flag(struct reader *r, const char *name, const char *text, struc
 
 	if (take_word(r, name, text))
 		return 0;
-	o = options_find_flag(name);
+	o = options_find_flag(r->table, name);
 	if (!o)
 		return err_set(e, ERR_INVALID, "unknown flag: --%s", name);
 	if (!text && o->type == OPTION_BOOL)
@@ -91,9 +91,12 @@ static int take_argument(struct reader *r, const char *argument, struct err *e)
 	return take_flag(r, flag, argument[2] ? argument + 2 : NULL, e);
 }
 
-int flags_parse(int argc, char *const *argv, struct json_object *values, struct err *e)
+int flags_parse(const struct option_table *table, int argc, char *const *argv,
+		struct json_object *values, struct err *e)
 {
-	struct reader r = { .argc = argc, .argv = argv, .values = values, .outcome = CONFIG_RUN };
+	struct reader r = {
+		.table = table, .argc = argc, .argv = argv, .values = values, .outcome = CONFIG_RUN
+	};
 	struct json_object *check = NULL;
 
 	for (r.at = 1; r.at < argc; r.at++) {
@@ -107,16 +110,14 @@ int flags_parse(int argc, char *const *argv, struct json_object *values, struct 
 	return r.outcome;
 }
 
-char *flags_help(void)
+char *flags_help(const struct option_table *table)
 {
-	const struct option *o;
 	AUTO_STR text = { 0 };
 
-	str_append(&text,
-		   "usage: keelson-agent [flags]\n\n"
-		   "The flags of upstream's kubelet. Most set the field of KubeletConfiguration "
-		   "named\nbeside them, which --config sets too; a flag wins.\n\n");
-	for (size_t i = 0; (o = options_at(i)); i++) {
+	str_append(&text, table->help);
+	for (size_t i = 0; i < table->n; i++) {
+		const struct option *o = &table->rows[i];
+
 		if (!o->flag)
 			continue;
 		str_printf(&text, "  --%s%s%s%s\n", o->flag, str_empty(o->fallback) ? "" : "=",

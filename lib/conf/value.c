@@ -1,5 +1,5 @@
-/* Values of options (contract in value.h). Pure. */
-#include "value.h"
+/* Values of options (contract in conf/value.h). Pure. */
+#include "conf/value.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "config.h"
 #include "kube/quantity.h"
 #include "kube/time.h"
 
@@ -594,4 +593,13 @@ void value_fini(enum option_type type, void *member)
 	default:
 		return;
 	}
+}
+
+const char *config_pair_get(const struct config_pairs *pairs, const char *key)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (str_eq(pairs->v[i].key, key))
+			return pairs->v[i].value;
+	}
+	return NULL;
 }

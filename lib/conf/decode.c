@@ -1,11 +1,11 @@
-/* KubeletConfiguration documents (contract in decode.h). Pure. */
-#include "decode.h"
+/* Configuration documents (contract in conf/decode.h). Pure. */
+#include "conf/decode.h"
 
 #include "base/mem.h"
-#include "options.h"
-#include "value.h"
+#include "conf/value.h"
 
 struct decode {
+	const struct option_table *table;
 	struct json_object *out; /* of this level: the set of values, or one item of a list */
 	const char *pattern;     /* of the level: "", "logging", "registerWithTaints[]" */
 	const char *path;        /* the same with indices, for people */
@@ -25,7 +25,7 @@ static int decode_items(const struct decode *d, const char *pattern, const char 
 	for (size_t i = 0; i < json_object_array_length(tree); i++) {
 		AUTO_FREE char *at = str_fmt("%s[%zu]", path, i);
 		struct json_object *item = json_object_new_object();
-		struct decode level = { item, inner, at, d->unknown };
+		struct decode level = { d->table, item, inner, at, d->unknown };
 
 		json_object_array_add(list, item);
 		if (walk(&level, json_object_array_get_idx(tree, i), e) < 0)
@@ -64,13 +64,13 @@ static int walk(const struct decode *d, struct json_object *object, struct err *
 		AUTO_FREE char *pattern =
 		    *d->pattern ? str_fmt("%s.%s", d->pattern, key) : mem_strdup(key);
 		AUTO_FREE char *path = *d->path ? str_fmt("%s.%s", d->path, key) : mem_strdup(key);
-		const struct option *o = options_find(pattern);
+		const struct option *o = options_find(d->table, pattern);
 
 		if (o) {
 			if (decode_option(d, o, key, path, tree, e) < 0)
 				return -1;
-		} else if (options_is_group(pattern)) {
-			struct decode level = { d->out, pattern, path, d->unknown };
+		} else if (options_is_group(d->table, pattern)) {
+			struct decode level = { d->table, d->out, pattern, path, d->unknown };
 
 			if (tree && walk(&level, tree, e) < 0)
 				return -1;
@@ -81,19 +81,18 @@ static int walk(const struct decode *d, struct json_object *object, struct err *
 	return 0;
 }
 
-int decode_document(struct json_object *document, struct json_object *values, char ***ret_unknown,
-		    struct err *e)
+int decode_document(const struct option_table *table, struct json_object *document,
+		    struct json_object *values, char ***ret_unknown, struct err *e)
 {
-	static const char version[] = "kubelet.config.k8s.io/v1beta1",
-			  kind[] = "KubeletConfiguration";
-	struct decode top = { values, "", "", ret_unknown };
+	struct decode top = { table, values, "", "", ret_unknown };
 	AUTO_JSON struct json_object *rest = NULL;
 
 	if (!json_object_is_type(document, json_type_object))
 		return err_set(e, ERR_INVALID, "holds no object");
-	if (!str_eq(json_string(document, "apiVersion"), version) ||
-	    !str_eq(json_string(document, "kind"), kind))
-		return err_set(e, ERR_INVALID, "is not a %s of %s", kind, version);
+	if (!str_eq(json_string(document, "apiVersion"), table->api_version) ||
+	    !str_eq(json_string(document, "kind"), table->kind))
+		return err_set(e, ERR_INVALID, "is not a %s of %s", table->kind,
+			       table->api_version);
 	if (json_object_deep_copy(document, &rest, NULL))
 		return err_set(e, ERR_INTERNAL, "cannot be copied");
 	json_object_object_del(rest, "apiVersion");

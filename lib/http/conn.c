@@ -1,5 +1,5 @@
-/* Client connections (contract in conn.h). Effect. */
-#include "conn.h"
+/* Client connections (contract in http/conn.h). Effect. */
+#include "http/conn.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
