@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/images.h"
+#include "kube/version.h"
 #include "node/machine.h"
 #include "node/node.h"
 #include "node/nodeaddr.h"
@@ -276,7 +277,7 @@ static int make_clients(struct agent *a, struct err *e)
 	const struct config *c = a->config;
 	struct kube_credentials *credentials;
 	struct kube_client_options options = {
-		.user_agent = "keelson-agent/" KUBELET_VERSION,
+		.user_agent = "keelson-agent/" KUBE_VERSION,
 		.qps = (float)c->kube_api_qps,
 		.burst = c->kube_api_burst,
 	};

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/version.h"
 
 enum { EXIT_CONFIG = 78 };
 
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
 	case CONFIG_RUN:
 		return run(config);
 	case CONFIG_VERSION:
-		puts("Kubernetes " KUBELET_VERSION);
+		puts("Kubernetes " KUBE_VERSION);
 		return 0;
 	case CONFIG_HELP:
 		help = config_help();

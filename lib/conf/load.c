@@ -146,6 +146,8 @@ struct json_object *conf_document(const struct option_table *t, struct json_obje
 		    ((o->traits & OPTION_KEEP) || ((o->traits & OPTION_PTR) && !o->fallback) ||
 		     !value_is_zero(o->type, value)))
 			json_object_object_add(parent, key, json_object_get(value));
+		else if (!value && (o->traits & OPTION_NULL))
+			json_object_object_add(parent, key, NULL);
 	}
 	return top;
 }
