@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/images.h"
+#include "kube/hostname.h"
 #include "kube/version.h"
 #include "node/machine.h"
 #include "node/node.h"
@@ -329,7 +330,7 @@ static int make_all(struct agent *a, struct err *e)
 	a->env.node_ctx = a;
 	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
 		return -1;
-	if (nodeaddr_hostname(c->hostname_override, &host, e) < 0)
+	if (kube_hostname(c->hostname_override, &host, e) < 0)
 		return -1;
 	a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", host,
 					   (float)c->event_qps, c->event_burst);

@@ -1,12 +1,12 @@
 /* Loading of the configuration (contract in config.h). Effect (reads files). */
 #include "config.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "addr.h"
 #include "base/json.h"
 #include "base/yaml.h"
+#include "kube/hostname.h"
 #include "options.h"
 #include "validate.h"
 
@@ -128,20 +128,11 @@ static int lower_host_name(struct json_object *values, struct err *e)
 {
 	const char *text = text_at(values, "hostnameOverride");
 	AUTO_FREE char *name = NULL;
-	size_t len;
 
 	if (!*text)
 		return 0;
-	while (isspace((unsigned char)*text))
-		text++;
-	len = strlen(text);
-	while (len && isspace((unsigned char)text[len - 1]))
-		len--;
-	if (!len)
-		return err_set(e, ERR_INVALID, "hostnameOverride (--hostname-override): is empty");
-	name = mem_strndup(text, len);
-	for (char *c = name; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	if (kube_hostname(text, &name, e) < 0)
+		return err_wrap(e, "hostnameOverride (--hostname-override)");
 	set_text(values, "hostnameOverride", name);
 	return 0;
 }
