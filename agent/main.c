@@ -9,16 +9,6 @@
 
 enum { EXIT_CONFIG = 78 };
 
-static int check(const struct config *c)
-{
-	AUTO_FREE char *report = conf_report(&c->notes);
-
-	fputs(report, stdout);
-	return c->strict && (strv_len(c->notes.warnings) || strv_len(c->notes.not_built))
-		   ? EXIT_CONFIG
-		   : 0;
-}
-
 static int run(const struct config *c)
 {
 	log_set_verbosity(c->verbosity);
@@ -44,7 +34,7 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	case CONFIG_CHECK:
-		return check(config);
+		return conf_check(&config->notes, config->strict) ? 0 : EXIT_CONFIG;
 	default:
 		fprintf(stderr, "keelson-agent: %s\n", e.text);
 		return EXIT_CONFIG;
