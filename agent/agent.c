@@ -6,7 +6,6 @@
 #include "agent.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -16,9 +15,12 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/images.h"
+#include "kube/hostname.h"
+#include "kube/version.h"
 #include "node/machine.h"
 #include "node/node.h"
 #include "node/nodeaddr.h"
@@ -283,7 +285,7 @@ static int make_clients(struct agent *a, struct err *e)
 	const struct config *c = a->config;
 	struct kube_credentials *credentials;
 	struct kube_client_options options = {
-		.user_agent = "keelson-agent/" KUBELET_VERSION,
+		.user_agent = "keelson-agent/" KUBE_VERSION,
 		.qps = (float)c->kube_api_qps,
 		.burst = c->kube_api_burst,
 	};
@@ -336,7 +338,7 @@ static int make_all(struct agent *a, struct err *e)
 	a->env.node_ctx = a;
 	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
 		return -1;
-	if (nodeaddr_hostname(c->hostname_override, &host, e) < 0)
+	if (kube_hostname(c->hostname_override, &host, e) < 0)
 		return -1;
 	a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", host,
 					   (float)c->event_qps, c->event_burst);
@@ -385,27 +387,6 @@ static void unmake(struct agent *a)
 	free(a->trouble);
 }
 
-static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
-{
-	(void)userdata;
-	log_info("signal %u: ending; pods keep running", si->ssi_signo);
-	sd_notify(0, "STOPPING=1");
-	return sd_event_exit(sd_event_source_get_event(s), 0);
-}
-
-static void add_signals(struct agent *a)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	sd_event_add_signal(a->loop, NULL, SIGTERM, on_signal, a);
-	sd_event_add_signal(a->loop, NULL, SIGINT, on_signal, a);
-}
-
 /* What the process was started with: the modes that pods count on do not depend on who starts it.
  */
 static void set_process(const struct config *c)
@@ -433,7 +414,7 @@ int agent_run(const struct config *config)
 	if (sd_event_new(&a.loop) < 0)
 		return 1;
 	set_process(config);
-	add_signals(&a);
+	loop_end_on_signals(a.loop, "pods keep running");
 	if (make_all(&a, &e) < 0)
 		log_err(&e, "cannot start");
 	else

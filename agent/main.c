@@ -5,18 +5,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/version.h"
 
 enum { EXIT_CONFIG = 78 };
-
-static int check(const struct config *c)
-{
-	AUTO_FREE char *report = conf_report(&c->notes);
-
-	fputs(report, stdout);
-	return c->strict && (strv_len(c->notes.warnings) || strv_len(c->notes.not_built))
-		   ? EXIT_CONFIG
-		   : 0;
-}
 
 static int run(const struct config *c)
 {
@@ -36,14 +27,14 @@ int main(int argc, char **argv)
 	case CONFIG_RUN:
 		return run(config);
 	case CONFIG_VERSION:
-		puts("Kubernetes " KUBELET_VERSION);
+		puts("Kubernetes " KUBE_VERSION);
 		return 0;
 	case CONFIG_HELP:
 		help = config_help();
 		fputs(help, stdout);
 		return 0;
 	case CONFIG_CHECK:
-		return check(config);
+		return conf_check(&config->notes, config->strict) ? 0 : EXIT_CONFIG;
 	default:
 		fprintf(stderr, "keelson-agent: %s\n", e.text);
 		return EXIT_CONFIG;

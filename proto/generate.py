@@ -25,6 +25,7 @@ ABOUT = {
     "node": "Runtime classes, node.k8s.io/v1.",
     "certificates": "Signing requests, trust bundles, pod certificates, certificates.k8s.io/v1.",
     "discovery": "Endpoint slices, discovery.k8s.io/v1.",
+    "networking": "Address ranges of Services, ingresses, network policies, networking.k8s.io/v1.",
     "storage": "CSI drivers and nodes, storage classes, attachments, storage.k8s.io/v1.",
     "cri": "The container runtime interface, runtime.v1: every message of both services.",
 }

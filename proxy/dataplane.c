@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -12,13 +13,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "explain.h"
 #include "nftio.h"
 #include "program.h"
+#include "svcexplain.h"
 
 enum {
 	FULL_USEC = 3600 * (int64_t)USEC_PER_SEC, /* even if all seems well */
 	RETRY_MIN_USEC = 250 * USEC_PER_MSEC,
+	LARGE_SYNC = 10000,          /* elements */
 	FOREIGN_USEC = USEC_PER_SEC, /* at most so often for somebody else's changes */
 };
 
@@ -552,6 +554,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 {
 	struct dataplane *d = ctx;
 	int64_t now = clock_mono_usec();
+	bool large = false;
 
 	(void)s;
 	(void)usec;
@@ -570,7 +573,11 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 			continue;
 		r = program_sync(d->family[f].program, now, &result, &e);
 		ended(d, f, &result, clock_mono_usec() - begin, r < 0 ? &e : NULL);
+		large |= result.full || result.adds > LARGE_SYNC;
 	}
+	/* what a large transaction took goes back at once: it is many times what stays */
+	if (large)
+		malloc_trim(0);
 	d->last_usec = now;
 	d->foreign = false;
 	d->service_pending = d->endpoint_pending = 0;

@@ -1,104 +1,97 @@
-/* What a packet to an address would meet (contract in explain.h). Pure. */
-#include "explain.h"
-
+/* --explain: the question to the running proxy's metrics address. Effect. */
+#include <stdio.h>
 #include <string.h>
 
-static const char *const kinds[] = { [SVC_CLUSTER_IP] = "cluster IP",
-				     [SVC_EXTERNAL_IP] = "external IP",
-				     [SVC_VIP] = "load balancer",
-				     [SVC_NODE_PORT] = "node port" };
+#include "addr.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "kube/client.h"
+#include "proxy.h"
+#include "validate.h"
 
-static void explain_list(const struct svcmodel *m, enum svc_policy policy, struct str *out)
+enum { TIMEOUT_SEC = 10 };
+
+struct question {
+	sd_event *loop;
+	int status; /* to exit with */
+};
+
+/* ADDRESS:PORT or [ADDRESS]:PORT, then /PROTOCOL or nothing, to a path of ours. */
+static int question_path(const char *text, char **ret_path, struct err *e)
 {
-	for (size_t i = 0; i < m->n_endpoints; i++) {
-		const struct endpoint *e = &m->endpoints[i];
-		struct addr a = { .len = (uint8_t)nft_addr_len(m->family) };
-		char text[ADDR_TEXT];
+	const char *slash = strchr(text, '/');
+	AUTO_FREE char *target =
+	    slash ? mem_strndup(text, (size_t)(slash - text)) : mem_strdup(text);
+	const char *protocol = slash ? slash + 1 : "TCP";
+	AUTO_FREE char *host = NULL;
+	uint16_t port;
 
-		if (!svcmodel_in(e, policy))
-			continue;
-		memcpy(a.b, e->addr, a.len);
-		str_printf(out, a.len == 4 ? "      %s:%u%s%s\n" : "      [%s]:%u%s%s\n",
-			   addr_text(&a, text), e->port,
-			   e->flags & ENDPOINT_LOCAL ? " on this node" : "",
-			   e->flags & ENDPOINT_READY ? "" : ", terminating");
-	}
+	if (validate_host_port(target, &host, &port, e) < 0)
+		return err_wrap(e, "--explain");
+	if (!str_eq(protocol, "TCP") && !str_eq(protocol, "UDP") && !str_eq(protocol, "SCTP"))
+		return err_set(e, ERR_INVALID, "--explain: \"%s\" is none of TCP, UDP and SCTP",
+			       protocol);
+	*ret_path =
+	    str_fmt("/explain?address=%s&port=%u&protocol=%s", host, (unsigned)port, protocol);
+	return 0;
 }
 
-static void explain_target(const struct svcmodel *m, const char *who, enum svc_target target,
-			   struct str *out)
+/* A wildcard is reached on loopback. */
+static char *server_of(const char *address)
 {
-	str_printf(out, "    %s: ", who);
-	if (target == SVC_REJECT || target == SVC_DROP) {
-		str_append(out,
-			   target == SVC_REJECT
-			       ? "rejected: the service has no endpoint\n"
-			       : "dropped: the policy is Local and no endpoint is on this node\n");
-		return;
-	}
-	if (target == SVC_TO_CLUSTER)
-		str_printf(out, "one of %zu endpoints of the cluster\n", m->count[SVC_CLUSTER]);
+	if (str_starts(address, "0.0.0.0:"))
+		return str_fmt("http://127.0.0.1%s", strrchr(address, ':'));
+	if (str_starts(address, "[::]:"))
+		return str_fmt("http://[::1]%s", strrchr(address, ':'));
+	return str_fmt("http://%s", address);
+}
+
+static void on_answer(void *ctx, int status, const char *content_type, const char *body, size_t len,
+		      const struct err *e)
+{
+	struct question *q = ctx;
+
+	(void)content_type;
+	if (status)
+		fwrite(body, 1, len, status == 200 ? stdout : stderr);
 	else
-		str_printf(out, "one of %zu endpoints on this node\n", m->count[SVC_LOCAL]);
-	explain_list(m, target == SVC_TO_LOCAL ? SVC_LOCAL : SVC_CLUSTER, out);
+		fprintf(stderr, "keelson-proxy: the running proxy gives no answer: %s\n", e->text);
+	q->status = status == 200 ? 0 : 1;
+	sd_event_exit(q->loop, 0);
 }
 
-static void explain_one(const struct svc *svc, const struct svcport *port, const struct svcmodel *m,
-			const struct svcfront *front, struct str *out)
+static int ask(const struct config *c, struct question *q, struct err *e)
 {
-	char text[PREFIX_TEXT];
+	const struct kube_client_options options = { .user_agent = "keelson-proxy",
+						     .call_timeout_sec = TIMEOUT_SEC };
+	CLEANUP(kube_client_freep) struct kube_client *client = NULL;
+	struct kube_credentials *credentials;
+	AUTO_FREE char *path = NULL;
 
-	str_printf(out, "service %s, port %s%s%u/%s: %s\n", svc->key, port->name,
-		   port->name[0] ? " " : "", port->port, svcstore_proto_name(port->proto),
-		   kinds[front->kind]);
-	for (size_t i = 0; front->firewall && i < m->source_ranges.n; i++)
-		str_printf(out, "    %s %s\n", i ? "                 and" : "only sources from",
-			   prefix_text(&m->source_ranges.v[i], text));
-	if (m->affinity_sec)
-		str_printf(out, "    a client keeps its endpoint for %u s\n", m->affinity_sec);
-	if (front->inside == front->outside) {
-		explain_target(m, "from anywhere", front->inside, out);
-	} else {
-		explain_target(m, "from pods and this node", front->inside, out);
-		explain_target(m, "from outside", front->outside, out);
-	}
-	if (front->masquerade)
-		str_append(out, "    toward other nodes the source becomes this node's address\n");
+	if (question_path(c->explain, &path, e) < 0)
+		return -1;
+	if (str_empty(c->metrics_bind_address))
+		return err_set(e, ERR_INVALID, "--explain needs the proxy's metricsBindAddress");
+	credentials = NEW(struct kube_credentials);
+	credentials->server = server_of(c->metrics_bind_address);
+	if (kube_client_new(q->loop, credentials, &options, &client, e) < 0)
+		return -1;
+	kube_raw(client, "GET", path, NULL, NULL, "text/plain", on_answer, q);
+	if (sd_event_loop(q->loop) < 0)
+		return err_set(e, ERR_INTERNAL, "the event loop ended");
+	return 0;
 }
 
-static bool front_is(const struct svcfront *front, const struct addr *to, uint16_t port,
-		     bool node_port)
+int proxy_explain(const struct config *config)
 {
-	if (front->port != port)
-		return false;
-	return front->kind == SVC_NODE_PORT ? node_port : !addr_cmp(&front->addr, to);
-}
+	struct question q = { .status = 1 };
+	struct err e;
 
-size_t explain_front(const struct program *p, const struct svcstore *store, const struct addr *to,
-		     uint16_t port, uint8_t proto, bool node_port, struct str *out)
-{
-	svcendpoints endpoints = { 0 };
-	size_t found = 0;
-	void *value;
-
-	for (size_t at = 0; map_next(&store->services, &at, NULL, &value);) {
-		const struct svc *svc = value;
-
-		for (size_t i = 0; i < svc->ports.n; i++) {
-			struct svcmodel m;
-
-			if (svc->ports.v[i].proto != proto)
-				continue;
-			program_model(p, svc, &svc->ports.v[i], &endpoints, &m);
-			for (size_t j = 0; j < m.fronts.n; j++) {
-				if (!front_is(&m.fronts.v[j], to, port, node_port))
-					continue;
-				explain_one(svc, &svc->ports.v[i], &m, &m.fronts.v[j], out);
-				found++;
-			}
-			svcmodel_fini(&m);
-		}
-	}
-	vec_fini(&endpoints);
-	return found;
+	if (sd_event_new(&q.loop) < 0)
+		return 1;
+	if (ask(config, &q, &e) < 0)
+		fprintf(stderr, "keelson-proxy: %s\n", e.text);
+	sd_event_unref(q.loop);
+	return q.status;
 }

@@ -22,8 +22,10 @@ static int int_cmp(int a, int b)
 int netstate_route_cmp(const void *a, const void *b)
 {
 	const struct netstate_route *x = a, *y = b;
-	int r = prefix_cmp(&x->dst, &y->dst);
+	int r = (x->table > y->table) - (x->table < y->table);
 
+	if (!r)
+		r = prefix_cmp(&x->dst, &y->dst);
 	if (!r)
 		r = int_cmp(x->dev, y->dev);
 	if (!r)
@@ -53,4 +55,42 @@ int netstate_address_cmp(const void *a, const void *b)
 	if (!r)
 		r = addr_cmp(&x->addr, &y->addr);
 	return r ? r : int_cmp(x->bits, y->bits);
+}
+
+int netstate_rule_cmp(const void *a, const void *b)
+{
+	const struct netstate_rule *x = a, *y = b;
+	const uint32_t keys[][2] = { { x->ipv6, y->ipv6 },   { x->priority, y->priority },
+				     { x->mark, y->mark },   { x->mask, y->mask },
+				     { x->table, y->table }, { x->ours, y->ours } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (keys[i][0] != keys[i][1])
+			return keys[i][0] < keys[i][1] ? -1 : 1;
+	}
+	return 0;
+}
+
+int netstate_each_difference(const void *want, size_t n_want, const void *have, size_t n_have,
+			     size_t size, int (*cmp)(const void *, const void *),
+			     int (*act)(void *ctx, const void *element, bool wanted), void *ctx)
+{
+	const char *w = want, *h = have;
+	int worst = 0;
+
+	while (n_want || n_have) {
+		int order = !n_want ? 1 : !n_have ? -1 : cmp(w, h);
+
+		if (order && act(ctx, order < 0 ? w : h, order < 0) < 0)
+			worst = -1;
+		if (order <= 0) {
+			w += size;
+			n_want--;
+		}
+		if (order >= 0) {
+			h += size;
+			n_have--;
+		}
+	}
+	return worst;
 }

@@ -38,6 +38,7 @@ struct netstate_address {
 };
 
 struct netstate_route {
+	uint32_t table; /* RT_TABLE_MAIN, … */
 	struct prefix dst;
 	struct addr via; /* len 0: the device's own link */
 	int dev;
@@ -52,6 +53,14 @@ struct netstate_neighbour {
 	uint8_t mac[MAC_BYTES];
 };
 
+/* Packets with that mark are routed by that table. */
+struct netstate_rule {
+	bool ipv6;
+	uint32_t priority, mark, mask, table;
+	bool ours; /* has our protocol number */
+};
+
+typedef VEC(struct netstate_rule) netstate_rules;
 typedef VEC(struct netstate_link) netstate_links;
 typedef VEC(struct netstate_address) netstate_addresses;
 typedef VEC(struct netstate_route) netstate_routes;
@@ -64,3 +73,10 @@ const struct netstate_link *netstate_link_named(const netstate_links *links, con
 int netstate_route_cmp(const void *a, const void *b);
 int netstate_neighbour_cmp(const void *a, const void *b);
 int netstate_address_cmp(const void *a, const void *b);
+int netstate_rule_cmp(const void *a, const void *b);
+
+/* Walks two sorted lists of elements of that size; act hears of each element that is in one of them
+ * only, and goes on when it fails. -1 when any failed. */
+int netstate_each_difference(const void *want, size_t n_want, const void *have, size_t n_have,
+			     size_t size, int (*cmp)(const void *, const void *),
+			     int (*act)(void *ctx, const void *element, bool wanted), void *ctx);

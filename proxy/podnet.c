@@ -1,6 +1,7 @@
 /* The pod network (contract in podnet.h). Pure. */
 #include "podnet.h"
 
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,9 +117,11 @@ static void add_tunnelled(struct podnet *p, const struct prefix *cidr, const str
 {
 	struct netstate_neighbour gateway = { .dev = device, .addr = cidr->addr };
 	struct netstate_neighbour fdb = { .fdb = true, .dev = device, .addr = *end };
-	struct netstate_route route = {
-		.dst = *cidr, .via = cidr->addr, .dev = device, .onlink = true
-	};
+	struct netstate_route route = { .table = RT_TABLE_MAIN,
+					.dst = *cidr,
+					.via = cidr->addr,
+					.dev = device,
+					.onlink = true };
 
 	p->device.wanted = true;
 	if (!device)
@@ -146,7 +149,8 @@ static void add_range(const struct podnet_input *in, const struct podnet_node *p
 	}
 	if (dev) {
 		vec_push(&p->routes,
-			 (struct netstate_route){ .dst = *cidr, .via = *hop, .dev = dev });
+			 (struct netstate_route){
+			     .table = RT_TABLE_MAIN, .dst = *cidr, .via = *hop, .dev = dev });
 		return;
 	}
 	if (in->mode == PODNET_ROUTES) {

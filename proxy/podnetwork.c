@@ -1,6 +1,7 @@
 /* The pod network in the kernel (contract in podnetwork.h). Effect. */
 #include "podnetwork.h"
 
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 
 enum {
 	GATHER_USEC = 50 * USEC_PER_MSEC, /* news come in crowds */
+	GAP_USEC = 500 * USEC_PER_MSEC,   /* a turn's own changes are news, too */
 	FAILURES_MAX = 5,                 /* 32 s between tries */
 	CNI_MAX_BYTES = 64 * 1024
 };
@@ -25,7 +27,8 @@ struct podnetwork {
 	struct map nodes; /* name → struct podnet_node */
 	bool started;
 	unsigned failures;
-	char **told; /* unreachable peers of the last turn: said once */
+	int64_t last_usec; /* of the last turn */
+	char **told;       /* unreachable peers of the last turn: said once */
 };
 
 /* --- one turn --- */
@@ -108,31 +111,6 @@ static int set_device(struct podnetwork *p, struct look *l, struct err *e)
 	return look(p, l, e);
 }
 
-/* Walks two sorted lists; act hears of each element that is in one of them only. */
-static int each_difference(const void *want, size_t n_want, const void *have, size_t n_have,
-			   size_t size, int (*cmp)(const void *, const void *),
-			   int (*act)(void *ctx, const void *element, bool wanted), void *ctx)
-{
-	const char *w = want, *h = have;
-	int worst = 0;
-
-	while (n_want || n_have) {
-		int order = !n_want ? 1 : !n_have ? -1 : cmp(w, h);
-
-		if (order && act(ctx, order < 0 ? w : h, order < 0) < 0)
-			worst = -1;
-		if (order <= 0) {
-			w += size;
-			n_want--;
-		}
-		if (order >= 0) {
-			h += size;
-			n_have--;
-		}
-	}
-	return worst;
-}
-
 struct act {
 	struct podnetwork *p;
 	const netstate_routes *want, *have;
@@ -206,6 +184,18 @@ static void keep_device(netstate_addresses *list, int device)
 	list->n = kept;
 }
 
+/* Other tables of ours are not the pod network's. */
+static void keep_main(netstate_routes *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].table == RT_TABLE_MAIN)
+			list->v[kept++] = list->v[i];
+	}
+	list->n = kept;
+}
+
 /* Addresses first: routes through the device choose their source from them. */
 static int apply(struct podnetwork *p, struct look *l, struct err *e)
 {
@@ -214,19 +204,20 @@ static int apply(struct podnetwork *p, struct look *l, struct err *e)
 	struct act a = { .p = p, .want = &l->want.routes, .have = &routes, .e = e };
 	int r = rtnl_get_routes(p->rtnl, &routes, e);
 
+	keep_main(&routes);
 	if (r == 0 && l->device)
 		r = rtnl_get_neighbours(p->rtnl, l->device, &neighbours, e);
 	if (r == 0) {
 		err_clear(e);
 		keep_device(&l->addresses, l->device);
-		each_difference(l->want.addresses.v, l->want.addresses.n, l->addresses.v,
-				l->device ? l->addresses.n : 0, sizeof(*l->addresses.v),
-				netstate_address_cmp, act_address, &a);
-		each_difference(l->want.neighbours.v, l->want.neighbours.n, neighbours.v,
-				neighbours.n, sizeof(*neighbours.v), netstate_neighbour_cmp,
-				act_neighbour, &a);
-		each_difference(l->want.routes.v, l->want.routes.n, routes.v, routes.n,
-				sizeof(*routes.v), netstate_route_cmp, act_route, &a);
+		netstate_each_difference(l->want.addresses.v, l->want.addresses.n, l->addresses.v,
+					 l->device ? l->addresses.n : 0, sizeof(*l->addresses.v),
+					 netstate_address_cmp, act_address, &a);
+		netstate_each_difference(l->want.neighbours.v, l->want.neighbours.n, neighbours.v,
+					 neighbours.n, sizeof(*neighbours.v),
+					 netstate_neighbour_cmp, act_neighbour, &a);
+		netstate_each_difference(l->want.routes.v, l->want.routes.n, routes.v, routes.n,
+					 sizeof(*routes.v), netstate_route_cmp, act_route, &a);
 		r = e->code == ERR_NONE ? 0 : -1;
 	}
 	vec_fini(&routes);
@@ -294,7 +285,10 @@ static void wake_in(struct podnetwork *p, int64_t usec)
 
 static void wake(void *ctx)
 {
-	wake_in(ctx, GATHER_USEC);
+	struct podnetwork *p = ctx;
+	int64_t gap = p->last_usec + GAP_USEC - clock_mono_usec();
+
+	wake_in(p, gap > GATHER_USEC ? gap : GATHER_USEC);
 }
 
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
@@ -304,6 +298,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
+	p->last_usec = clock_mono_usec();
 	if (turn(p, &e) == 0) {
 		p->failures = 0;
 		return 0;

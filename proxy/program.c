@@ -40,6 +40,7 @@ struct program {
 	VEC(struct svc *) dirty;
 	bool trusted;       /* the kernel holds what we think */
 	bool seeded;        /* ids of an earlier life were taken over */
+	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
 	struct nftlist node_list;
 	struct map claims; /* key text → struct svc that owns the front end */
@@ -54,6 +55,8 @@ struct program {
 
 	/* of the sync that runs */
 	int64_t now_usec;
+	svcendpoints endpoints; /* scratch */
+	nftelems elems;         /* scratch */
 	struct svc *current;
 	struct nftplan plan;
 	struct nftlist *kernel_lists; /* seeding: pointees in the kernel by list id */
@@ -440,14 +443,13 @@ static const struct nftlist *held(const struct program *p, const struct svc *svc
 	return &svc->family[p->family].list;
 }
 
-static void add_port(struct program *p, struct svc *svc, struct svcport *port,
-		     svcendpoints *endpoints, nftelems *out)
+static void add_port(struct program *p, struct svc *svc, struct svcport *port)
 {
 	uint32_t *ids = port->id[p->family];
 	struct svcmodel m;
 	char text[120];
 
-	program_model(p, svc, port, endpoints, &m);
+	program_model(p, svc, port, &p->endpoints, &m);
 	if (!m.fronts.n) {
 		svcmodel_fini(&m);
 		return;
@@ -457,8 +459,8 @@ static void add_port(struct program *p, struct svc *svc, struct svcport *port,
 			"there are more services than this node can hold");
 	} else {
 		for (unsigned policy = 0; policy < SVC_POLICIES; policy++)
-			ruleset_list(&m, policy, ids[policy], held(p, svc, ids[policy]), out);
-		ruleset_port(&m, ids, out);
+			ruleset_list(&m, policy, ids[policy], held(p, svc, ids[policy]), &p->elems);
+		ruleset_port(&m, ids, &p->elems);
 	}
 	if (m.truncated && !svc->family[p->family].truncated) {
 		snprintf(text, sizeof(text), "port %u: only the first %d endpoints are used",
@@ -524,27 +526,23 @@ static void count_local(struct program *p, struct svc *svc)
 static void rebuild(struct program *p, struct svc *svc)
 {
 	struct nftlist *list = &svc->family[p->family].list, fresh;
-	svcendpoints endpoints = { 0 };
-	nftelems elems = { 0 };
 	bool truncated = svc->family[p->family].truncated;
 
 	count_no_local(p, svc, -1);
 	memset(svc->family[p->family].no_local, 0, sizeof(svc->family[p->family].no_local));
 	for (size_t i = 0; i < svc->ports.n; i++)
-		add_port(p, svc, &svc->ports.v[i], &endpoints, &elems);
+		add_port(p, svc, &svc->ports.v[i]);
 	if (!truncated && !svc->ports.n)
 		svc->family[p->family].truncated = false;
 	count_no_local(p, svc, 1);
 	count_local(p, svc);
-	claim_fronts(p, svc, &elems);
-	nftlist_pack(&elems, p->family, &fresh);
+	claim_fronts(p, svc, &p->elems);
+	nftlist_pack(&p->elems, p->family, &fresh);
 	p->current = svc;
 	nftdiff(list, &fresh, p->family, list_change, p);
 	nftlist_fini(list);
 	*list = fresh;
 	release_gone(p, svc);
-	vec_fini(&elems);
-	vec_fini(&endpoints);
 }
 
 /* What the node itself adds: the addresses that serve node ports. */
@@ -645,8 +643,6 @@ static void plan_from(struct program *p, const struct nftlist *have)
 /* Before anybody takes a new id: who has one keeps it. */
 static void inherit_ids(struct program *p)
 {
-	svcendpoints endpoints = { 0 };
-
 	for (size_t i = 0; p->kernel_fronts.count && i < p->dirty.n; i++) {
 		struct svc *svc = p->dirty.v[i];
 
@@ -654,13 +650,12 @@ static void inherit_ids(struct program *p)
 			uint32_t *ids = svc->ports.v[j].id[p->family];
 			struct svcmodel m;
 
-			program_model(p, svc, &svc->ports.v[j], &endpoints, &m);
+			program_model(p, svc, &svc->ports.v[j], &p->endpoints, &m);
 			for (unsigned policy = 0; policy < SVC_POLICIES; policy++)
 				inherit_id(p, &m, policy, &ids[policy]);
 			svcmodel_fini(&m);
 		}
 	}
-	vec_fini(&endpoints);
 }
 
 /* Services whose front ends others had get another chance when one became free. */
@@ -733,10 +728,12 @@ static int program_step(struct program *p, const struct nftdump *d, struct nftli
 	}
 	if (verdict == NFTPARSE_ALL)
 		nftlist_fini(have);
-	if (!p->trusted)
-		plan_from(p, have);
-	else
+	/* with nothing there and nothing held before, the plan has all of it already */
+	if (p->trusted)
 		emit_due_graves(p);
+	else if (p->programmed || have->n)
+		plan_from(p, have);
+	p->programmed = true;
 	r = commit(p, verdict, &skel, e);
 	skeleton_fini(&skel);
 	return r;
@@ -778,6 +775,8 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 		drop_due_graves(p);
 	}
 	end_seeding(p);
+	vec_fini(&p->endpoints);
+	vec_fini(&p->elems);
 	nftplan_fini(&p->plan);
 	nftdump_fini(&d);
 	nftlist_fini(&have);

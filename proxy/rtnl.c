@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -107,6 +108,7 @@ static int dump(struct rtnl *r, struct nlmsghdr *request, mnl_cb_t fn, void *lis
 DEFINE_CLEAR(links)
 DEFINE_CLEAR(addresses)
 DEFINE_CLEAR(routes)
+DEFINE_CLEAR(rules)
 
 /* --- attributes --- */
 
@@ -364,9 +366,9 @@ static int on_route(const struct nlmsghdr *h, void *list)
 	struct nlattr *a;
 
 	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != NETSTATE_PROTOCOL ||
-	    m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST ||
-	    (m->rtm_flags & RTM_F_CLONED))
+	    m->rtm_type != RTN_UNICAST || (m->rtm_flags & RTM_F_CLONED))
 		return MNL_CB_OK;
+	n.table = m->rtm_table;
 	n.onlink = m->rtm_flags & RTNH_F_ONLINK;
 	n.dst.addr.len = m->rtm_family == AF_INET ? 4 : 16;
 	mnl_attr_for_each(a, h, sizeof(*m))
@@ -380,6 +382,9 @@ static int on_route(const struct nlmsghdr *h, void *list)
 			break;
 		case RTA_OIF:
 			n.dev = (int)attr_u32(a);
+			break;
+		case RTA_TABLE: /* what does not fit into a byte */
+			n.table = attr_u32(a);
 			break;
 		}
 	}
@@ -411,14 +416,16 @@ int rtnl_route(struct rtnl *r, enum rtnl_op op, const struct netstate_route *rou
 		h->nlmsg_flags |= NLM_F_CREATE | (op == RTNL_ADD ? NLM_F_EXCL : NLM_F_REPLACE);
 	m->rtm_family = (unsigned char)addr_af(&route->dst.addr);
 	m->rtm_dst_len = route->dst.bits;
-	m->rtm_table = RT_TABLE_MAIN;
+	m->rtm_table = RT_TABLE_UNSPEC;
 	m->rtm_protocol = NETSTATE_PROTOCOL;
 	m->rtm_scope = route->via.len ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	m->rtm_type = RTN_UNICAST;
 	m->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	if (op == RTNL_DELETE)
 		m->rtm_scope = RT_SCOPE_NOWHERE;
-	put_addr(h, RTA_DST, &route->dst.addr);
+	mnl_attr_put_u32(h, RTA_TABLE, route->table);
+	if (route->dst.bits)
+		put_addr(h, RTA_DST, &route->dst.addr);
 	mnl_attr_put_u32(h, RTA_OIF, (uint32_t)route->dev);
 	if (route->via.len)
 		put_addr(h, RTA_GATEWAY, &route->via);
@@ -426,11 +433,126 @@ int rtnl_route(struct rtnl *r, enum rtnl_op op, const struct netstate_route *rou
 		      prefix_text(&route->dst, text), addr_text(&route->via, via));
 }
 
+struct found_route {
+	struct addr via;
+	int dev;
+};
+
+static int on_found_route(const struct nlmsghdr *h, void *data)
+{
+	struct found_route *found = data;
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a;
+
+	/* an address of our own, or an unreachable one, is no way to anybody else */
+	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
+	mnl_attr_for_each(a, h, sizeof(*m))
+	{
+		if (mnl_attr_get_type(a) == RTA_GATEWAY)
+			attr_addr(a, &found->via);
+		else if (mnl_attr_get_type(a) == RTA_OIF)
+			found->dev = (int)attr_u32(a);
+	}
+	return MNL_CB_OK;
+}
+
+int rtnl_find_route(struct rtnl *r, const struct addr *to, struct addr *ret_via, int *ret_dev,
+		    struct err *e)
+{
+	char buf[REQUEST_BYTES], text[ADDR_TEXT];
+	struct nlmsghdr *h = request(buf, RTM_GETROUTE, sizeof(struct rtmsg));
+	struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	struct found_route found = { 0 };
+	int code;
+
+	m->rtm_family = (unsigned char)addr_af(to);
+	m->rtm_dst_len = 8 * to->len;
+	put_addr(h, RTA_DST, to);
+	code = talk(r, h, on_found_route, &found);
+	if (!found.dev)
+		return err_set(e, ERR_NOT_FOUND, "route to %s: %s", addr_text(to, text),
+			       code < 0 ? strerror(-code) : "there is none");
+	*ret_via = found.via;
+	*ret_dev = found.dev;
+	return 0;
+}
+
+/* --- rules --- */
+
+static int on_rule(const struct nlmsghdr *h, void *list)
+{
+	const struct fib_rule_hdr *m = mnl_nlmsg_get_payload(h);
+	struct netstate_rule n = { .ipv6 = m->family == AF_INET6, .table = m->table };
+	const struct nlattr *a;
+
+	if (h->nlmsg_type != RTM_NEWRULE || m->action != FR_ACT_TO_TBL)
+		return MNL_CB_OK;
+	mnl_attr_for_each(a, h, sizeof(*m))
+	{
+		switch (mnl_attr_get_type(a)) {
+		case FRA_PRIORITY:
+			n.priority = attr_u32(a);
+			break;
+		case FRA_FWMARK:
+			n.mark = attr_u32(a);
+			break;
+		case FRA_FWMASK:
+			n.mask = attr_u32(a);
+			break;
+		case FRA_TABLE:
+			n.table = attr_u32(a);
+			break;
+		case FRA_PROTOCOL:
+			n.ours = mnl_attr_get_payload_len(a) == 1 &&
+				 mnl_attr_get_u8(a) == NETSTATE_PROTOCOL;
+			break;
+		}
+	}
+	if (n.mask)
+		vec_push((netstate_rules *)list, n);
+	return MNL_CB_OK;
+}
+
+int rtnl_get_rules(struct rtnl *r, netstate_rules *out, struct err *e)
+{
+	char buf[REQUEST_BYTES];
+
+	if (dump(r, request(buf, RTM_GETRULE, sizeof(struct fib_rule_hdr)), on_rule, out,
+		 clear_rules, "rules", e) < 0)
+		return -1;
+	if (out->n)
+		qsort(out->v, out->n, sizeof(*out->v), netstate_rule_cmp);
+	return 0;
+}
+
+int rtnl_rule(struct rtnl *r, enum rtnl_op op, const struct netstate_rule *rule, struct err *e)
+{
+	char buf[REQUEST_BYTES];
+	struct nlmsghdr *h = request(buf, op != RTNL_DELETE ? RTM_NEWRULE : RTM_DELRULE,
+				     sizeof(struct fib_rule_hdr));
+	struct fib_rule_hdr *m = mnl_nlmsg_get_payload(h);
+
+	if (op != RTNL_DELETE)
+		h->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+	m->family = rule->ipv6 ? AF_INET6 : AF_INET;
+	m->action = FR_ACT_TO_TBL;
+	mnl_attr_put_u32(h, FRA_PRIORITY, rule->priority);
+	mnl_attr_put_u32(h, FRA_FWMARK, rule->mark);
+	mnl_attr_put_u32(h, FRA_FWMASK, rule->mask);
+	mnl_attr_put_u32(h, FRA_TABLE, rule->table);
+	mnl_attr_put_u8(h, FRA_PROTOCOL, NETSTATE_PROTOCOL);
+	return change(r, h, op == RTNL_DELETE ? ENOENT : EEXIST, e,
+		      "%s rule for mark 0x%x/0x%x with table %u", op_name(op), rule->mark,
+		      rule->mask, rule->table);
+}
+
 /* --- neighbours --- */
 
 struct neighbour_list {
 	netstate_neighbours *out;
 	int dev;
+	bool all;    /* not the permanent ones only */
 	size_t kept; /* what earlier dumps brought */
 };
 
@@ -449,7 +571,7 @@ static int on_neighbour(const struct nlmsghdr *h, void *list)
 	const struct nlattr *a;
 
 	if (h->nlmsg_type != RTM_NEWNEIGH || m->ndm_ifindex != l->dev ||
-	    !(m->ndm_state & NUD_PERMANENT))
+	    !(l->all || (m->ndm_state & NUD_PERMANENT)))
 		return MNL_CB_OK;
 	mnl_attr_for_each(a, h, sizeof(*m))
 	{
@@ -463,28 +585,40 @@ static int on_neighbour(const struct nlmsghdr *h, void *list)
 	return MNL_CB_OK;
 }
 
+static int dump_neighbours(struct rtnl *r, int family, struct neighbour_list *list, struct err *e)
+{
+	char buf[REQUEST_BYTES];
+	struct nlmsghdr *h = request(buf, RTM_GETNEIGH, sizeof(struct ndmsg));
+	struct ndmsg *m = mnl_nlmsg_get_payload(h);
+
+	m->ndm_family = (unsigned char)family;
+	if (family == AF_BRIDGE)
+		m->ndm_ifindex = list->dev;
+	else
+		mnl_attr_put_u32(h, NDA_IFINDEX, (uint32_t)list->dev);
+	list->kept = list->out->n;
+	return dump(r, h, on_neighbour, list, clear_neighbour_list, "neighbours", e);
+}
+
 int rtnl_get_neighbours(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e)
 {
 	static const int families[] = { AF_INET, AF_INET6, AF_BRIDGE };
 	struct neighbour_list list = { .out = out, .dev = dev };
-	char buf[REQUEST_BYTES];
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct nlmsghdr *h = request(buf, RTM_GETNEIGH, sizeof(struct ndmsg));
-		struct ndmsg *m = mnl_nlmsg_get_payload(h);
-
-		m->ndm_family = (unsigned char)families[i];
-		if (families[i] == AF_BRIDGE)
-			m->ndm_ifindex = dev;
-		else
-			mnl_attr_put_u32(h, NDA_IFINDEX, (uint32_t)dev);
-		list.kept = out->n;
-		if (dump(r, h, on_neighbour, &list, clear_neighbour_list, "neighbours", e) < 0)
+		if (dump_neighbours(r, families[i], &list, e) < 0)
 			return -1;
 	}
 	if (out->n)
 		qsort(out->v, out->n, sizeof(*out->v), netstate_neighbour_cmp);
 	return 0;
+}
+
+int rtnl_get_tunnels(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e)
+{
+	struct neighbour_list list = { .out = out, .dev = dev, .all = true };
+
+	return dump_neighbours(r, AF_BRIDGE, &list, e);
 }
 
 int rtnl_neighbour(struct rtnl *r, enum rtnl_op op, const struct netstate_neighbour *n,
@@ -530,7 +664,7 @@ static int on_news(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 int rtnl_watch(struct rtnl *r, sd_event *loop, void (*changed)(void *ctx), void *ctx, struct err *e)
 {
 	unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-			  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+			  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE;
 	int code;
 
 	if (open_socket(&r->news, groups, e) < 0)

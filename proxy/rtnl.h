@@ -1,8 +1,7 @@
 /* rtnetlink of this network namespace: look, change, hear of changes. Effect.
  *
  * Requests are answered by the kernel at once, so calls block for microseconds. Deleting
- * what is not there is success. Of routes only those of the main table with
- * NETSTATE_PROTOCOL are seen.
+ * what is not there is success. Of routes only those with NETSTATE_PROTOCOL are seen.
  */
 #pragma once
 
@@ -25,6 +24,13 @@ int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e);
 /* Permanent ones of one device: addresses of both families and, for a VXLAN device, its table of
  * tunnel ends. */
 int rtnl_get_neighbours(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e);
+/* All tunnel ends of one VXLAN device, whoever made them. */
+int rtnl_get_tunnels(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e);
+/* Everybody's that look at marks. */
+int rtnl_get_rules(struct rtnl *r, netstate_rules *out, struct err *e);
+/* The way that the kernel would take to an address. ERR_NOT_FOUND: none. */
+int rtnl_find_route(struct rtnl *r, const struct addr *to, struct addr *ret_via, int *ret_dev,
+		    struct err *e);
 
 /* A route is added only where there is none to the same destination (somebody else's is not ours to
  * take) and replaced only where that is ours; the others are the same by either. */
@@ -33,6 +39,8 @@ int rtnl_route(struct rtnl *r, enum rtnl_op op, const struct netstate_route *rou
 int rtnl_neighbour(struct rtnl *r, enum rtnl_op op, const struct netstate_neighbour *n,
 		   struct err *e);
 int rtnl_address(struct rtnl *r, enum rtnl_op op, const struct netstate_address *a, struct err *e);
+/* Always with our protocol number. */
+int rtnl_rule(struct rtnl *r, enum rtnl_op op, const struct netstate_rule *rule, struct err *e);
 /* link: name, mac, mtu and vxlan. It must not be there; it is up afterwards. */
 int rtnl_make_vxlan(struct rtnl *r, const struct netstate_link *link, struct err *e);
 int rtnl_delete_link(struct rtnl *r, int index, struct err *e);

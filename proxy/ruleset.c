@@ -164,6 +164,8 @@ static uint16_t find_member(const struct pool *p, const uint8_t *data)
 static void pool_init(struct pool *p, const struct svcmodel *m, enum svc_policy policy, uint32_t id,
 		      const struct nftlist *have)
 {
+	size_t size;
+
 	*p = (struct pool){ .m = m, .id = id, .have = have };
 	p->member = mem_calloc(m->count[policy], sizeof(*p->member));
 	for (size_t i = 0; i < m->n_endpoints; i++) {
@@ -171,9 +173,10 @@ static void pool_init(struct pool *p, const struct svcmodel *m, enum svc_policy 
 			p->member[p->n++] = (uint16_t)i;
 	}
 	p->placed = mem_calloc(p->n, sizeof(*p->placed));
-	p->at = mem_calloc(2 * (FRONT_ENDPOINTS_MAX + 1), sizeof(*p->at));
-	memset(p->at, 0xff, 2 * (FRONT_ENDPOINTS_MAX + 1) * sizeof(*p->at));
-	p->was = p->at + FRONT_ENDPOINTS_MAX + 1;
+	size = m->affinity_sec ? FRONT_ENDPOINTS_MAX + 1 : p->n + 1;
+	p->at = mem_calloc(2 * size, sizeof(*p->at));
+	memset(p->at, 0xff, 2 * size * sizeof(*p->at));
+	p->was = p->at + size;
 }
 
 static void pool_fini(struct pool *p)
@@ -200,12 +203,12 @@ static void recall(struct pool *p, enum nftset set, size_t limit)
 		place = id & FRONT_STICKY_MASK;
 		if (set == NFTSET_ENDPOINTS)
 			memcpy(&place, e.key + 4, sizeof(place));
-		if (place >= FRONT_ENDPOINTS_MAX)
+		if (place >= limit)
 			continue;
 		if (set == NFTSET_STICKY && place >= p->n_at)
 			p->n_at = place + 1;
 		who = p->was[place] = find_member(p, e.data);
-		if (who == NOWHERE || p->placed[who] || place >= limit)
+		if (who == NOWHERE || p->placed[who])
 			continue;
 		p->placed[who] = true;
 		p->at[place] = who;

@@ -16,8 +16,6 @@
 #include "conf/load.h"
 #include "conf/value.h"
 
-#define KUBELET_VERSION "v1.37.2"
-
 struct config {
 	/* the process */
 	char *config_file, *config_dir, *kubeconfig, *bootstrap_kubeconfig;

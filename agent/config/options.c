@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include "base/mem.h"
+#include "conf/logging.h"
 #include "config.h"
 
 #define AT(member) offsetof(struct config, member)
@@ -191,20 +192,7 @@ static const struct option rows[] = {
 	  "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/", NO, NB },
 	{ "providerID", "provider-id", OPTION_STRING, "", AT(provider_id), 0 },
 	{ "kernelMemcgNotification", "kernel-memcg-notification", OPTION_BOOL, "false", NO, NB },
-	{ "logging.format", "logging-format", OPTION_STRING, "text", NO, NB },
-	{ "logging.flushFrequency", "log-flush-frequency", OPTION_LAX_DURATION, "5s", NO, K | IN },
-	{ "logging.verbosity", "v", OPTION_INT32, "0", AT(verbosity), K },
-	{ "logging.vmodule", "vmodule", OPTION_VMODULE, NULL, NO, NB },
-	{ "logging.vmodule[].filePattern", NULL, OPTION_STRING, "", NO, K },
-	{ "logging.vmodule[].verbosity", NULL, OPTION_INT32, "0", NO, K },
-	{ "logging.options.text.splitStream", "log-text-split-stream", OPTION_BOOL, "false", NO,
-	  NB },
-	{ "logging.options.text.infoBufferSize", "log-text-info-buffer-size", OPTION_QUANTITY, "0",
-	  NO, K | NB },
-	{ "logging.options.json.splitStream", "log-json-split-stream", OPTION_BOOL, "false", NO,
-	  NB },
-	{ "logging.options.json.infoBufferSize", "log-json-info-buffer-size", OPTION_QUANTITY, "0",
-	  NO, K | NB },
+	CONF_LOGGING_ROWS(AT(verbosity), 0),
 	{ "enableSystemLogHandler", NULL, OPTION_BOOL, "true", AT(enable_system_log_handler),
 	  PK | NB },
 	{ "enableSystemLogQuery", NULL, OPTION_BOOL, "false", AT(enable_system_log_query),

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "kube/hostname.h"
 #include "kube/informer.h"
 #include "lease.h"
 #include "nodeaddr.h"
@@ -624,7 +625,7 @@ static int read_facts(struct node *n, struct err *e)
 {
 	if (machine_read(n->config->root_dir, &n->machine, e) < 0 ||
 	    machine_check(&n->machine, n->config, e) < 0 ||
-	    nodeaddr_hostname(n->config->hostname_override, &n->name, e) < 0 ||
+	    kube_hostname(n->config->hostname_override, &n->name, e) < 0 ||
 	    nodeaddr_parse(n->config->node_ip, &n->asked_ips, e) < 0)
 		return -1;
 	n->machine_usec = clock_mono_usec();

@@ -42,7 +42,7 @@ struct node_ops {
 
 /* Reads the machine and checks that the configuration allows it (ERR_INVALID when not: cgroup v1,
  * swap, addresses). client NULL: no API server, only the runtime is watched. events may be NULL;
- * its host is nodeaddr_hostname(config->hostname_override). */
+ * its host is kube_hostname(config->hostname_override). */
 int node_new(sd_event *loop, const struct config *config, struct kube_client *client,
 	     struct cri *cri, struct event_recorder *events, const struct node_ops *ops, void *ctx,
 	     struct node **ret_node, struct err *e);

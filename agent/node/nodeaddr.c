@@ -2,13 +2,11 @@
 #include "nodeaddr.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
@@ -270,31 +268,5 @@ int nodeaddr_choose(char *const *asked, const char *hostname, char ***ret_ips, s
 			       hostname);
 	strv_push(&ips, text);
 	*ret_ips = ips;
-	return 0;
-}
-
-int nodeaddr_hostname(const char *override, char **ret_name, struct err *e)
-{
-	struct utsname name;
-	const char *text = override;
-	size_t len;
-	char *out;
-
-	if (str_empty(text)) {
-		if (uname(&name) < 0)
-			return err_os(e, errno, "name of this host");
-		text = name.nodename;
-	}
-	while (isspace((unsigned char)*text))
-		text++;
-	len = strlen(text);
-	while (len && isspace((unsigned char)text[len - 1]))
-		len--;
-	if (!len)
-		return err_set(e, ERR_INVALID, "the name of this host is empty");
-	out = mem_strndup(text, len);
-	for (char *c = out; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	*ret_name = out;
 	return 0;
 }

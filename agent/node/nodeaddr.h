@@ -16,5 +16,3 @@ int nodeaddr_check(const char *ip, struct err *e);
 /* The addresses to report now: those asked for when they check, else the host name when it is an
  * address, else the default route's (IPv6 first when "::" was asked for). */
 int nodeaddr_choose(char *const *asked, const char *hostname, char ***ret_ips, struct err *e);
-/* The node's name: the override or the host's name, trimmed and in lower case; heap. */
-int nodeaddr_hostname(const char *override, char **ret_name, struct err *e);

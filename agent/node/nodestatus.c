@@ -11,6 +11,7 @@
 #include "config/threshold.h"
 #include "kube/quantity.h"
 #include "kube/time.h"
+#include "kube/version.h"
 
 /* ---- amounts ---- */
 
@@ -339,7 +340,7 @@ static void fill_info(const struct nodestatus_input *in, Core__NodeStatus *s,
 	/* an unknown runtime leaves what the last one said */
 	if (in->runtime_version || str_empty(info->containerruntimeversion))
 		proto_set_str(&info->containerruntimeversion, runtime);
-	proto_set_str(&info->kubeletversion, KUBELET_VERSION);
+	proto_set_str(&info->kubeletversion, KUBE_VERSION);
 	proto_set_str(&info->kubeproxyversion, "");
 	proto_set_str(&info->operatingsystem, "linux");
 	proto_set_str(&info->architecture, m->architecture);

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "kube/quantity.h"
 #include "podconfig.h"
+#include "resource/resources.h"
 
 enum { EXIT_CODE_UNKNOWN = 137 };
 
@@ -179,7 +181,39 @@ static void infer_lost(const struct status_input *in, Core__ContainerStatus *s,
 		set_restart_count(s, s->restartcount + 1);
 }
 
-static void add_resources(Core__ContainerStatus *s, const Core__Container *c)
+/* A running container shows what the runtime holds it to, which may be the pod's limit; below what
+ * the kernel can express the specification's amount stays. */
+static void show_limits(Core__ResourceRequirements *r, const struct obs_container *c)
+{
+	const ProtobufCMessageDescriptor *type =
+	    &core__resource_requirements__limits_entry__descriptor;
+	int64_t milli =
+	    c->cpu_period > 0 && c->cpu_quota > 0 ? c->cpu_quota * 1000 / c->cpu_period : 0;
+	struct quantity cpu = quantity_of_milli(milli, QUANTITY_DECIMAL);
+	struct quantity memory = quantity_of(c->memory_limit, QUANTITY_BINARY);
+	bool telling = milli > CPU_LIMIT_MIN_MILLI ||
+		       resources_milli(resources_limit(r, "cpu")) > CPU_LIMIT_MIN_MILLI;
+
+	if (r->n_limits && milli > 0 && telling)
+		resources_set(type, &r->n_limits, (void ***)&r->limits, "cpu", &cpu);
+	if (r->n_limits && c->memory_limit > 0)
+		resources_set(type, &r->n_limits, (void ***)&r->limits, "memory", &memory);
+}
+
+static void show_requests(Core__ResourceRequirements *r, const struct obs_container *c)
+{
+	int64_t milli = (c->cpu_shares * 1000 + CPU_SHARES_PER_CPU - 1) / CPU_SHARES_PER_CPU;
+	struct quantity cpu = quantity_of_milli(milli, QUANTITY_DECIMAL);
+	bool telling =
+	    milli > CPU_SHARES_MIN || resources_milli(resources_request(r, "cpu")) > CPU_SHARES_MIN;
+
+	if (r->n_requests && c->cpu_shares > 0 && telling)
+		resources_set(&core__resource_requirements__requests_entry__descriptor,
+			      &r->n_requests, (void ***)&r->requests, "cpu", &cpu);
+}
+
+static void add_resources(Core__ContainerStatus *s, const Core__Container *c,
+			  const struct obs_container *instance)
 {
 	const Core__ResourceRequirements *r = c->resources;
 
@@ -194,6 +228,10 @@ static void add_resources(Core__ContainerStatus *s, const Core__Container *c)
 		e->value = proto_dup(r->requests[i]->value);
 		s->allocatedresources[i] = e;
 	}
+	if (instance->state != OBS_RUNNING)
+		return;
+	show_limits(s->resources, instance);
+	show_requests(s->resources, instance);
 }
 
 static void add_user(Core__ContainerStatus *s, const struct obs_container *c)
@@ -240,7 +278,7 @@ static Core__ContainerStatus *observed_status(const struct status_input *in,
 	else
 		s->laststate = old && old->laststate ? proto_dup(old->laststate) : new_state();
 	add_volume_mounts(in, s, c->spec, old);
-	add_resources(s, c->spec);
+	add_resources(s, c->spec, latest);
 	add_user(s, latest);
 	if (old && old->has_started && latest->state == OBS_RUNNING) {
 		s->has_started = true;

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/codec.h"
 
 enum {
 	MESSAGE_MAX_BYTES = 4096,
@@ -16,6 +17,16 @@ enum {
 	LOG_TAIL_LINES = 80,
 	LOG_READ_BYTES = 16384,
 };
+
+static void append(struct str *out, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i])
+			str_append_c(out, bytes[i]);
+		else
+			str_append(out, CODEC_NUL);
+	}
+}
 
 /* The last max bytes of a regular file; NULL when it cannot be read. */
 static char *read_tail(const char *path, size_t max, size_t *ret_len)
@@ -71,7 +82,7 @@ char *termination_log_tail(const char *raw, size_t len, size_t max_lines, size_t
 		const char *text = log_text(start, eol ? eol : end, &partial);
 
 		if (text)
-			str_append_n(&out, text, (size_t)((eol ? eol : end) - text));
+			append(&out, text, (size_t)((eol ? eol : end) - text));
 		if (text && !partial)
 			str_append_c(&out, '\n');
 		start = eol ? eol + 1 : end;
@@ -97,10 +108,15 @@ void termination_read_message(struct obs_container *c)
 {
 	bool failed = c->exit_code != 0;
 	size_t len = 0;
+	AUTO_FREE char *raw = NULL;
 	AUTO_FREE char *text = NULL;
+	struct str message = { 0 };
 
 	if (c->termination_log_path)
-		text = read_tail(c->termination_log_path, MESSAGE_MAX_BYTES, &len);
+		raw = read_tail(c->termination_log_path, MESSAGE_MAX_BYTES, &len);
+	if (raw)
+		append(&message, raw, len);
+	text = str_take(&message);
 	if (str_empty(text) && failed && str_eq(c->termination_policy, "FallbackToLogsOnError")) {
 		free(text);
 		text = message_from_log(c);

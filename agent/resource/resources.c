@@ -213,30 +213,43 @@ struct quantity_entry {
 	Resource__Quantity *value;
 };
 
-/* Sets the entry of that name to what combine makes of the old and the new amount. */
+static struct quantity_entry *find_entry(size_t n, void *const *entries, const char *key)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(((struct quantity_entry *)entries[i])->key, key))
+			return entries[i];
+	}
+	return NULL;
+}
+
+void resources_set(const ProtobufCMessageDescriptor *entry, size_t *n, void ***entries,
+		   const char *resource, const struct quantity *amount)
+{
+	struct quantity_entry *e = find_entry(*n, *entries, resource);
+
+	if (!e) {
+		e = proto_new(entry);
+		e->key = mem_strdup(resource);
+		proto_push_ptr(n, entries, e);
+	}
+	proto_free(e->value);
+	e->value = quantity_message(amount);
+}
+
+/* Sets the entry of that name to what the old and the new amount make together. */
 static void merge_amount(const ProtobufCMessageDescriptor *type, size_t *n, void ***entries,
 			 const char *key, const Resource__Quantity *value, bool add)
 {
+	const struct quantity_entry *e = find_entry(*n, *entries, key);
 	struct quantity q = quantity_read(value), have = { 0 };
-	struct quantity_entry *e = NULL;
 
-	for (size_t i = 0; i < *n && !e; i++) {
-		if (str_eq(((struct quantity_entry *)(*entries)[i])->key, key))
-			e = (*entries)[i];
-	}
-	if (!e) {
-		e = proto_new(type);
-		e->key = mem_strdup(key);
-		proto_push_ptr(n, entries, e);
-	} else {
+	if (e)
 		have = quantity_read(e->value);
-	}
 	if (add)
 		quantity_add(&have, &q);
-	else if (!e->value || quantity_cmp(&q, &have) > 0)
+	else if (!e || quantity_cmp(&q, &have) > 0)
 		have = q;
-	proto_free(e->value);
-	e->value = quantity_message(&have);
+	resources_set(type, n, entries, key, &have);
 }
 
 static void merge_list(const ProtobufCMessageDescriptor *type, size_t *n, void ***entries,
@@ -246,6 +259,21 @@ static void merge_list(const ProtobufCMessageDescriptor *type, size_t *n, void *
 		const struct quantity_entry *e = from[i];
 
 		merge_amount(type, n, entries, e->key, e->value, add);
+	}
+}
+
+/* What the pod itself asks for takes the place of its containers' sum. */
+static void override(const Core__ResourceRequirements *r, bool limits,
+		     const ProtobufCMessageDescriptor *type, size_t *n, void ***entries)
+{
+	size_t n_own = !r ? 0 : limits ? r->n_limits : r->n_requests;
+
+	for (size_t i = 0; i < n_own; i++) {
+		const struct quantity_entry *own =
+		    limits ? (void *)r->limits[i] : (void *)r->requests[i];
+		struct quantity q = quantity_read(own->value);
+
+		resources_set(type, n, entries, own->key, &q);
 	}
 }
 
@@ -263,6 +291,7 @@ static void sum(const Core__PodSpec *spec, bool limits, const ProtobufCMessageDe
 				   limits ? (void *const *)r->limits : (void *const *)r->requests,
 				   !init || is_sidecar(c));
 	}
+	override(spec->resources, limits, type, n, entries);
 	if (!limits || *n)
 		merge_list(type, n, entries, spec->n_overhead, (void *const *)spec->overhead, true);
 }
@@ -316,7 +345,7 @@ const char *resources_qos(const Core__PodSpec *spec)
 
 int64_t resources_cpu_shares(int64_t cpu_milli)
 {
-	int64_t shares = cpu_milli * 1024 / 1000;
+	int64_t shares = cpu_milli * CPU_SHARES_PER_CPU / 1000;
 
 	if (shares < CPU_SHARES_MIN)
 		return CPU_SHARES_MIN;

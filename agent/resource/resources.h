@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "k8s/core.pb-c.h"
+#include "kube/quantity.h"
 
 struct amounts {
 	bool has_cpu_request, has_cpu_limit, has_memory_limit;
@@ -21,6 +22,8 @@ enum {
 	CPU_PERIOD_USEC = 100000,
 	CPU_SHARES_MIN = 2,
 	CPU_SHARES_MAX = 262144,
+	CPU_SHARES_PER_CPU = 1024,
+	CPU_LIMIT_MIN_MILLI = 10, /* the smallest quota that the kernel takes */
 	CPU_QUOTA_MIN_USEC = 1000,
 	OOM_SCORE_GUARANTEED = -997,
 	OOM_SCORE_BEST_EFFORT = 1000,
@@ -40,6 +43,10 @@ void resources_sum_requests(const Core__PodSpec *spec, const ProtobufCMessageDes
 			    size_t *ret_n, void ***ret_entries);
 void resources_sum_limits(const Core__PodSpec *spec, const ProtobufCMessageDescriptor *entry,
 			  size_t *ret_n, void ***ret_entries);
+
+/* Sets one amount in such a field, appending its entry when there is none. */
+void resources_set(const ProtobufCMessageDescriptor *entry, size_t *n, void ***entries,
+		   const char *resource, const struct quantity *amount);
 
 /* "Guaranteed", "Burstable" or "BestEffort". */
 const char *resources_qos(const Core__PodSpec *spec);

@@ -42,6 +42,7 @@ void strv_free(char **v);
 size_t strv_len(char *const *v);
 void strv_push(char ***v, const char *s);
 bool strv_has(char *const *v, const char *s);
+bool strv_equal(char *const *a, char *const *b); /* the same texts in the same order */
 char **strv_split(const char *s, char sep); /* empty pieces are dropped */
 /* The value of a hexadecimal digit, or -1. */
 int str_hex_digit(char c);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 enum { YAML_NODES_MAX = 200000, YAML_DEPTH_MAX = 100 };
 
@@ -20,3 +21,5 @@ int yaml_parse(const char *text, size_t len, struct json_object **ret_value, cha
 /* All documents as a JSON array. */
 int yaml_parse_all(const char *text, size_t len, struct json_object **ret_list,
 		   char ***ret_duplicates, struct err *e);
+/* Block mappings; what is in lists, and texts, as in JSON. */
+void yaml_print(struct json_object *value, struct str *out);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/json.h"
 #include "conf/options.h"
 
@@ -40,4 +42,6 @@ void conf_note_not_built(const struct option_table *t, struct json_object *value
 void conf_log_notes(const struct conf_notes *notes);
 /* What --check-config prints; heap. */
 char *conf_report(const struct conf_notes *notes);
+/* --check-config: prints it; strict: whether there is nothing to complain of. */
+bool conf_check(const struct conf_notes *notes, bool strict);
 void conf_notes_fini(struct conf_notes *notes);

@@ -38,6 +38,9 @@ enum option_trait {
 	OPTION_LAZY = 4,      /* the object around it is printed only when something is in it */
 	OPTION_NOT_BUILT = 8, /* parsed and kept, without effect yet */
 	OPTION_INERT = 16,    /* means nothing for this program, whatever its value */
+	OPTION_NULL = 32,     /* printed as null when it is not set */
+	OPTION_FLAG_WINS =
+	    64, /* the flag counts beside a configuration file, too, where others do not */
 };
 
 #define OPTION_NOWHERE ((size_t)-1)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -18,6 +19,7 @@ struct listener_setup {
 	sd_event *loop;
 	const char *address; /* numeric */
 	uint16_t port;       /* 0: any */
+	bool v6_only;        /* :: leaves IPv4 to another listener */
 	/* A new TLS session for a connection; NULL: plain HTTP. */
 	SSL *(*accept_tls)(void *ctx, struct err *e);
 	void (*request)(void *ctx, struct conn *c);

@@ -19,6 +19,10 @@ struct codec_notes {
 };
 void codec_notes_fini(struct codec_notes *n);
 
+/* How a NUL stands in text that goes to JSON: a C string cannot hold it, and UTF-8 has no such
+ * sequence. */
+#define CODEC_NUL "\xC0\x80"
+
 /* Without kind and apiVersion. NULL gives null. */
 struct json_object *codec_to_json(const void *msg);
 /* Errors name the path. kind and apiVersion are accepted on objects with metadata, and ignored.

@@ -27,6 +27,12 @@ struct informer_ops {
 struct informer *informer_new(struct kube_client *client, enum kube_kind kind, const char *ns,
 			      const char *field_selector, const char *label_selector,
 			      const struct informer_ops *ops, void *ctx);
+/* The same that keeps names, UIDs and versions only, for owners that copy what they need: `before`
+ * of updated is NULL, an object that vanished between two lists is deleted with its name and UID
+ * alone, and there is nothing to get or to walk. */
+struct informer *informer_new_thin(struct kube_client *client, enum kube_kind kind, const char *ns,
+				   const char *field_selector, const char *label_selector,
+				   const struct informer_ops *ops, void *ctx);
 void informer_free(struct informer *inf);
 DEFINE_FREEP(informer_free, struct informer)
 bool informer_synced(const struct informer *inf);

@@ -174,6 +174,19 @@ bool strv_has(char *const *v, const char *s)
 	return false;
 }
 
+bool strv_equal(char *const *a, char *const *b)
+{
+	size_t n = strv_len(a);
+
+	if (n != strv_len(b))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!str_eq(a[i], b[i]))
+			return false;
+	}
+	return true;
+}
+
 char **strv_split(const char *s, char sep)
 {
 	char **v = mem_calloc(1, sizeof(*v));

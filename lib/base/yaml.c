@@ -6,6 +6,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -456,4 +457,46 @@ int yaml_parse(const char *text, size_t len, struct json_object **ret_value, cha
 				 : NULL;
 	json_object_put(list);
 	return r;
+}
+
+/* Reads as the same text without quotes. */
+static bool is_plain_word(const char *text)
+{
+	static const char word[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	AUTO_JSON struct json_object *value = NULL;
+	bool null;
+
+	if (!*text || *text == '-' || strspn(text, word) != strlen(text))
+		return false;
+	value = plain_scalar(text, strlen(text), &null);
+	return json_object_is_type(value, json_type_string);
+}
+
+static void print_at(struct json_object *value, int depth, struct str *out)
+{
+	if (!json_object_is_type(value, json_type_object) || !json_object_object_length(value)) {
+		str_append(out, depth ? " " : "");
+		json_print(value, false, out);
+		str_append_c(out, '\n');
+		return;
+	}
+	str_append(out, depth ? "\n" : "");
+	json_object_object_foreach(value, key, member)
+	{
+		AUTO_JSON struct json_object *name = json_object_new_string(key);
+
+		str_printf(out, "%*s", 2 * depth, "");
+		if (is_plain_word(key))
+			str_append(out, key);
+		else
+			json_print(name, false, out);
+		str_append_c(out, ':');
+		print_at(member, depth + 1, out);
+	}
+}
+
+void yaml_print(struct json_object *value, struct str *out)
+{
+	print_at(value, 0, out);
 }

@@ -1,6 +1,7 @@
 /* Steps of loading (contract in conf/load.h). Effect (reads files). */
 #include "conf/load.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -146,6 +147,8 @@ struct json_object *conf_document(const struct option_table *t, struct json_obje
 		    ((o->traits & OPTION_KEEP) || ((o->traits & OPTION_PTR) && !o->fallback) ||
 		     !value_is_zero(o->type, value)))
 			json_object_object_add(parent, key, json_object_get(value));
+		else if (!value && (o->traits & OPTION_NULL))
+			json_object_object_add(parent, key, NULL);
 	}
 	return top;
 }
@@ -216,6 +219,14 @@ char *conf_report(const struct conf_notes *notes)
 	for (size_t i = 0; notes->not_built && notes->not_built[i]; i++)
 		str_printf(&text, "not implemented: %s\n", notes->not_built[i]);
 	return str_take(&text);
+}
+
+bool conf_check(const struct conf_notes *notes, bool strict)
+{
+	AUTO_FREE char *report = conf_report(notes);
+
+	fputs(report, stdout);
+	return !strict || (!strv_len(notes->warnings) && !strv_len(notes->not_built));
 }
 
 void conf_notes_fini(struct conf_notes *notes)

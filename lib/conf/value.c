@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -44,6 +45,25 @@ static int read_int(enum option_type type, const char *text, struct json_object 
 		return err_set(e, ERR_INVALID, "%s does not fit %s bits", text,
 			       narrow ? "32" : "64");
 	*ret_value = json_object_new_int64(number);
+	return 0;
+}
+
+/* A whole number is kept as one: it prints without a fraction. */
+static struct json_object *float_value(double number, const char *text)
+{
+	if (number > -1e15 && number < 1e15 && number == (double)(int64_t)number)
+		return json_object_new_int64((int64_t)number);
+	return json_object_new_double_s(number, text);
+}
+
+static int read_float(const char *text, struct json_object **ret_value, struct err *e)
+{
+	char *end;
+	double number = strtod(text, &end);
+
+	if (end == text || *end || isspace((unsigned char)*text) || !isfinite(number))
+		return err_set(e, ERR_INVALID, "\"%s\" is not a number", text);
+	*ret_value = float_value(number, text);
 	return 0;
 }
 
@@ -284,6 +304,7 @@ int value_from_text(enum option_type type, const char *text, struct json_object 
 		*ret_value = json_object_new_string(text);
 		return 0;
 	case OPTION_FLOAT:
+		return read_float(text, ret_value, e);
 	case OPTION_QUANTITY_MAP:
 	case OPTION_LIST:
 		break;
@@ -375,7 +396,7 @@ static int float_from(const char *path, struct json_object *tree, struct json_ob
 	if (!json_object_is_type(tree, json_type_double) &&
 	    !json_object_is_type(tree, json_type_int))
 		return wrong_type(path, "a number", tree, e);
-	*ret_value = json_object_get(tree);
+	*ret_value = float_value(json_object_get_double(tree), json_object_get_string(tree));
 	return 0;
 }
 

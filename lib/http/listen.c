@@ -132,6 +132,8 @@ static int start(struct listener *l, struct err *e)
 		return err_os(e, errno, "socket");
 	/* a restart must not wait for old connections to fade */
 	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (l->setup.v6_only && a.sa.sa_family == AF_INET6)
+		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(l->fd, &a.sa, len) < 0 || listen(l->fd, SOMAXCONN) < 0)
 		return err_os(e, errno, "listen on %s port %u", l->setup.address, l->setup.port);
 	rc = sd_event_add_io(l->setup.loop, &l->io, l->fd, EPOLLIN, on_accept, l);

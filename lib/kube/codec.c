@@ -113,6 +113,22 @@ static struct json_object *bytes_to_json(const ProtobufCBinaryData *b)
 	return json_object_new_string(text);
 }
 
+static struct json_object *text_to_json(const char *s)
+{
+	AUTO_STR out = { 0 };
+	const char *nul = strstr(s, CODEC_NUL);
+
+	if (!nul)
+		return json_object_new_string(s);
+	for (; nul; nul = strstr(s, CODEC_NUL)) {
+		str_append_n(&out, s, (size_t)(nul - s));
+		str_append_c(&out, '\0');
+		s = nul + strlen(CODEC_NUL);
+	}
+	str_append(&out, s);
+	return json_object_new_string_len(out.p, (int)out.len);
+}
+
 /* at points to the value itself, or to the element of a list */
 static struct json_object *value_to_json(const ProtobufCFieldDescriptor *f, const void *at)
 {
@@ -142,7 +158,7 @@ static struct json_object *value_to_json(const ProtobufCFieldDescriptor *f, cons
 	case PROTOBUF_C_TYPE_STRING: {
 		const char *s = *(char *const *)at;
 
-		return json_object_new_string(s ? s : "");
+		return text_to_json(s ? s : "");
 	}
 	case PROTOBUF_C_TYPE_BYTES:
 		return bytes_to_json(at);

@@ -920,6 +920,59 @@ static const struct field_flags flags[] = {
 	/* meta.WatchEvent */
 	{ 1, FIELD_KEEP }, /* type */
 	{ 2, FIELD_KEEP }, /* object */
+	/* networking.HTTPIngressPath */
+	{ 2, FIELD_KEEP }, /* backend */
+	{ 3, FIELD_POINTER | FIELD_KEEP }, /* pathType */
+	/* networking.HTTPIngressRuleValue */
+	{ 1, FIELD_KEEP }, /* paths */
+	/* networking.IPAddressList */
+	{ 2, FIELD_KEEP }, /* items */
+	/* networking.IPAddressSpec */
+	{ 1, FIELD_POINTER }, /* parentRef */
+	/* networking.IPBlock */
+	{ 1, FIELD_KEEP }, /* cidr */
+	/* networking.IngressBackend */
+	{ 3, FIELD_POINTER }, /* resource */
+	{ 4, FIELD_POINTER }, /* service */
+	/* networking.IngressClassList */
+	{ 2, FIELD_KEEP }, /* items */
+	/* networking.IngressClassParametersReference */
+	{ 1, FIELD_POINTER | FIELD_RENAMED }, /* aPIGroup */
+	{ 2, FIELD_KEEP }, /* kind */
+	{ 3, FIELD_KEEP }, /* name */
+	{ 4, FIELD_POINTER | FIELD_KEEP }, /* scope */
+	{ 5, FIELD_POINTER }, /* namespace */
+	/* networking.IngressClassSpec */
+	{ 2, FIELD_POINTER }, /* parameters */
+	/* networking.IngressList */
+	{ 2, FIELD_KEEP }, /* items */
+	/* networking.IngressPortStatus */
+	{ 1, FIELD_KEEP }, /* port */
+	{ 2, FIELD_KEEP }, /* protocol */
+	{ 3, FIELD_POINTER }, /* error */
+	/* networking.IngressRule */
+	{ 2, FIELD_INLINE }, /* ingressRuleValue */
+	/* networking.IngressRuleValue */
+	{ 1, FIELD_POINTER }, /* http */
+	/* networking.IngressServiceBackend */
+	{ 1, FIELD_KEEP }, /* name */
+	/* networking.IngressSpec */
+	{ 1, FIELD_POINTER }, /* defaultBackend */
+	{ 4, FIELD_POINTER }, /* ingressClassName */
+	/* networking.NetworkPolicyList */
+	{ 2, FIELD_KEEP }, /* items */
+	/* networking.NetworkPolicyPeer */
+	{ 1, FIELD_POINTER }, /* podSelector */
+	{ 2, FIELD_POINTER }, /* namespaceSelector */
+	{ 3, FIELD_POINTER }, /* ipBlock */
+	/* networking.NetworkPolicyPort */
+	{ 1, FIELD_POINTER }, /* protocol */
+	{ 2, FIELD_POINTER }, /* port */
+	{ 3, FIELD_POINTER }, /* endPort */
+	/* networking.NetworkPolicySpec */
+	{ 1, FIELD_KEEP }, /* podSelector */
+	/* networking.ServiceCIDRList */
+	{ 2, FIELD_KEEP }, /* items */
 	/* node.RuntimeClass */
 	{ 2, FIELD_KEEP }, /* handler */
 	{ 3, FIELD_POINTER }, /* overhead */
@@ -1263,36 +1316,57 @@ static const struct field_message messages[] = {
 	{ "meta.Status", 655, 1, false },
 	{ "meta.Verbs", 656, 0, true },
 	{ "meta.WatchEvent", 656, 2, false },
-	{ "node.RuntimeClass", 658, 3, false },
-	{ "node.RuntimeClassList", 661, 1, false },
-	{ "runtime.RawExtension", 662, 1, false },
-	{ "storage.CSIDriver", 663, 1, false },
-	{ "storage.CSIDriverList", 664, 1, false },
-	{ "storage.CSIDriverSpec", 665, 9, false },
-	{ "storage.CSINode", 674, 1, false },
-	{ "storage.CSINodeDriver", 675, 4, false },
-	{ "storage.CSINodeList", 679, 1, false },
-	{ "storage.CSINodeSpec", 680, 1, false },
-	{ "storage.CSIStorageCapacity", 681, 4, false },
-	{ "storage.CSIStorageCapacityList", 685, 1, false },
-	{ "storage.StorageClass", 686, 4, false },
-	{ "storage.StorageClassList", 690, 1, false },
-	{ "storage.StorageHealth", 691, 1, false },
-	{ "storage.StorageHealthCondition", 692, 4, false },
-	{ "storage.TokenRequest", 696, 2, false },
-	{ "storage.VolumeAttachment", 698, 1, false },
-	{ "storage.VolumeAttachmentList", 699, 1, false },
-	{ "storage.VolumeAttachmentSource", 700, 2, false },
-	{ "storage.VolumeAttachmentSpec", 702, 3, false },
-	{ "storage.VolumeAttachmentStatus", 705, 3, false },
-	{ "storage.VolumeAttributesClass", 708, 1, false },
-	{ "storage.VolumeAttributesClassList", 709, 1, false },
-	{ "storage.VolumeError", 710, 1, false },
-	{ "storage.VolumeNodeResources", 711, 1, false },
+	{ "networking.HTTPIngressPath", 658, 2, false },
+	{ "networking.HTTPIngressRuleValue", 660, 1, false },
+	{ "networking.IPAddressList", 661, 1, false },
+	{ "networking.IPAddressSpec", 662, 1, false },
+	{ "networking.IPBlock", 663, 1, false },
+	{ "networking.IngressBackend", 664, 2, false },
+	{ "networking.IngressClassList", 666, 1, false },
+	{ "networking.IngressClassParametersReference", 667, 5, false },
+	{ "networking.IngressClassSpec", 672, 1, false },
+	{ "networking.IngressList", 673, 1, false },
+	{ "networking.IngressPortStatus", 674, 3, false },
+	{ "networking.IngressRule", 677, 1, false },
+	{ "networking.IngressRuleValue", 678, 1, false },
+	{ "networking.IngressServiceBackend", 679, 1, false },
+	{ "networking.IngressSpec", 680, 2, false },
+	{ "networking.NetworkPolicyList", 682, 1, false },
+	{ "networking.NetworkPolicyPeer", 683, 3, false },
+	{ "networking.NetworkPolicyPort", 686, 3, false },
+	{ "networking.NetworkPolicySpec", 689, 1, false },
+	{ "networking.ServiceCIDRList", 690, 1, false },
+	{ "node.RuntimeClass", 691, 3, false },
+	{ "node.RuntimeClassList", 694, 1, false },
+	{ "runtime.RawExtension", 695, 1, false },
+	{ "storage.CSIDriver", 696, 1, false },
+	{ "storage.CSIDriverList", 697, 1, false },
+	{ "storage.CSIDriverSpec", 698, 9, false },
+	{ "storage.CSINode", 707, 1, false },
+	{ "storage.CSINodeDriver", 708, 4, false },
+	{ "storage.CSINodeList", 712, 1, false },
+	{ "storage.CSINodeSpec", 713, 1, false },
+	{ "storage.CSIStorageCapacity", 714, 4, false },
+	{ "storage.CSIStorageCapacityList", 718, 1, false },
+	{ "storage.StorageClass", 719, 4, false },
+	{ "storage.StorageClassList", 723, 1, false },
+	{ "storage.StorageHealth", 724, 1, false },
+	{ "storage.StorageHealthCondition", 725, 4, false },
+	{ "storage.TokenRequest", 729, 2, false },
+	{ "storage.VolumeAttachment", 731, 1, false },
+	{ "storage.VolumeAttachmentList", 732, 1, false },
+	{ "storage.VolumeAttachmentSource", 733, 2, false },
+	{ "storage.VolumeAttachmentSpec", 735, 3, false },
+	{ "storage.VolumeAttachmentStatus", 738, 3, false },
+	{ "storage.VolumeAttributesClass", 741, 1, false },
+	{ "storage.VolumeAttributesClassList", 742, 1, false },
+	{ "storage.VolumeError", 743, 1, false },
+	{ "storage.VolumeNodeResources", 744, 1, false },
 };
 
 static const struct field_rename renames[] = {
 	{ "authentication.BoundObjectReference", "uID", "uid" },
+	{ "networking.IngressClassParametersReference", "aPIGroup", "apiGroup" },
 };
 
 static const struct field_merge merges[] = {
@@ -1338,6 +1412,7 @@ static const struct field_merge merges[] = {
 	{ "core.VolumeHealthStatus", "healthConditions", "status", false },
 	{ "meta.ObjectMeta", "finalizers", NULL, false },
 	{ "meta.ObjectMeta", "ownerReferences", "uid", false },
+	{ "networking.ServiceCIDRStatus", "conditions", "type", false },
 	{ "storage.CSINodeSpec", "drivers", "name", false },
 	{ "storage.CSINodeStatus", "storageHealth", "name", false },
 };

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/proto.h"
 #include "base/str.h"
 #include "call.h"
 #include "kube/codec.h"
@@ -30,8 +31,9 @@ enum {
 enum state { STATE_WATCHLIST, STATE_LIST, STATE_WATCH, STATE_BACKOFF };
 
 struct entry {
-	struct kube_object *object;
+	struct kube_object *object; /* NULL in a thin informer */
 	unsigned generation;
+	char *version; /* of a thin one, with the UID behind its NUL */
 };
 
 struct informer {
@@ -43,7 +45,7 @@ struct informer {
 	struct map entries; /* "ns/name" -> struct entry */
 	unsigned generation;
 	enum state state;
-	bool synced, no_watchlist;
+	bool synced, no_watchlist, thin;
 	bool listed; /* the copy was whole once: a watch may resume from version */
 	char *version, *page;
 	struct kube_call *call;
@@ -73,35 +75,98 @@ static void remember_version(struct informer *inf, const char *version)
 	inf->version = mem_strdup(version);
 }
 
+static const char *entry_version(const struct entry *known)
+{
+	return known->object ? known->object->meta->resourceversion : known->version;
+}
+
+static const char *entry_uid(const struct entry *known)
+{
+	return known->object ? known->object->meta->uid
+			     : known->version + strlen(known->version) + 1;
+}
+
+static void entry_set(const struct informer *inf, struct entry *known, struct kube_object *o)
+{
+	known->generation = inf->generation;
+	if (inf->thin) {
+		const char *version = str_or(o->meta->resourceversion, "");
+		const char *uid = str_or(o->meta->uid, "");
+		size_t len = strlen(version) + 1, uid_len = strlen(uid) + 1;
+
+		free(known->version);
+		known->version = mem_calloc(len + uid_len, 1);
+		memcpy(known->version, version, len);
+		memcpy(known->version + len, uid, uid_len);
+	} else {
+		known->object = kube_object_ref(o);
+	}
+}
+
+static void entry_free(struct entry *known)
+{
+	kube_object_unref(known->object);
+	free(known->version);
+	free(known);
+}
+
+/* What can still be said of an object of which only the key is left. */
+static struct kube_object *remains(const struct informer *inf, const char *key,
+				   const struct entry *known)
+{
+	const char *slash = strchr(key, '/');
+	struct kube_object *o =
+	    kube_object_new(inf->kind, proto_new(kube_kind_info(inf->kind)->type));
+	Meta__ObjectMeta *meta = (Meta__ObjectMeta *)o->meta; /* nobody else has it yet */
+	AUTO_FREE char *ns = mem_strndup(key, (size_t)(slash - key));
+
+	proto_set_str(&meta->namespace_, ns);
+	proto_set_str(&meta->name, slash + 1);
+	proto_set_str(&meta->uid, entry_uid(known));
+	return o;
+}
+
+static void tell_deleted(struct informer *inf, const char *key, const struct entry *known,
+			 struct kube_object *last)
+{
+	AUTO_OBJECT struct kube_object *made = NULL;
+
+	if (!inf->ops->deleted)
+		return;
+	if (!last && !known->object)
+		made = remains(inf, key, known);
+	inf->ops->deleted(inf->ctx, last ? last : made ? made : known->object);
+}
+
 static void entry_put(struct informer *inf, const char *key, struct kube_object *o)
 {
 	struct entry *known = map_get(&inf->entries, key);
-	struct kube_object *before;
+	AUTO_OBJECT struct kube_object *before = NULL;
 
 	if (!known) {
 		known = NEW(struct entry);
-		known->object = kube_object_ref(o);
-		known->generation = inf->generation;
+		entry_set(inf, known, o);
 		map_put(&inf->entries, key, known);
 		if (inf->ops->added)
 			inf->ops->added(inf->ctx, o);
 		return;
 	}
 	known->generation = inf->generation;
-	before = known->object;
-	if (str_eq(before->meta->resourceversion, o->meta->resourceversion))
+	if (str_eq(entry_version(known), o->meta->resourceversion))
 		return;
-	known->object = kube_object_ref(o);
 	/* the same name with another UID is another object */
-	if (!str_eq(before->meta->uid, o->meta->uid)) {
-		if (inf->ops->deleted)
-			inf->ops->deleted(inf->ctx, before);
+	if (!str_eq(entry_uid(known), str_or(o->meta->uid, ""))) {
+		tell_deleted(inf, key, known, NULL);
+		before = known->object;
+		entry_set(inf, known, o);
 		if (inf->ops->added)
 			inf->ops->added(inf->ctx, o);
-	} else if (inf->ops->updated) {
-		inf->ops->updated(inf->ctx, before, o);
+		return;
 	}
-	kube_object_unref(before);
+	before = known->object;
+	entry_set(inf, known, o);
+	if (inf->ops->updated)
+		inf->ops->updated(inf->ctx, before, o);
 }
 
 /* last: the state that the deletion came with, or NULL */
@@ -111,10 +176,8 @@ static void entry_drop(struct informer *inf, const char *key, struct kube_object
 
 	if (!known)
 		return;
-	if (inf->ops->deleted)
-		inf->ops->deleted(inf->ctx, last ? last : known->object);
-	kube_object_unref(known->object);
-	free(known);
+	tell_deleted(inf, key, known, last);
+	entry_free(known);
 }
 
 static void drop_unseen(struct informer *inf)
@@ -585,12 +648,13 @@ static void start(struct informer *inf)
 
 /* ---- informers ---- */
 
-struct informer *informer_new(struct kube_client *client, enum kube_kind kind, const char *ns,
-			      const char *field_selector, const char *label_selector,
-			      const struct informer_ops *ops, void *ctx)
+static struct informer *make(struct kube_client *client, enum kube_kind kind, const char *ns,
+			     const char *field_selector, const char *label_selector,
+			     const struct informer_ops *ops, void *ctx, bool thin)
 {
 	struct informer *inf = NEW(struct informer);
 
+	inf->thin = thin;
 	inf->client = client;
 	inf->kind = kind;
 	inf->ns = mem_strdup(ns);
@@ -608,6 +672,20 @@ struct informer *informer_new(struct kube_client *client, enum kube_kind kind, c
 	return inf;
 }
 
+struct informer *informer_new(struct kube_client *client, enum kube_kind kind, const char *ns,
+			      const char *field_selector, const char *label_selector,
+			      const struct informer_ops *ops, void *ctx)
+{
+	return make(client, kind, ns, field_selector, label_selector, ops, ctx, false);
+}
+
+struct informer *informer_new_thin(struct kube_client *client, enum kube_kind kind, const char *ns,
+				   const char *field_selector, const char *label_selector,
+				   const struct informer_ops *ops, void *ctx)
+{
+	return make(client, kind, ns, field_selector, label_selector, ops, ctx, true);
+}
+
 void informer_free(struct informer *inf)
 {
 	size_t cursor = 0;
@@ -618,12 +696,8 @@ void informer_free(struct informer *inf)
 	kube_call_cancel(inf->call);
 	client_hook_remove(inf->client, &inf->hook);
 	sd_event_source_disable_unref(inf->timer);
-	while (map_next(&inf->entries, &cursor, NULL, &value)) {
-		struct entry *known = value;
-
-		kube_object_unref(known->object);
-		free(known);
-	}
+	while (map_next(&inf->entries, &cursor, NULL, &value))
+		entry_free(value);
 	map_fini(&inf->entries);
 	str_fini(&inf->frame);
 	free(inf->ns);

@@ -10,6 +10,7 @@
 #include "k8s/coordination.pb-c.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/discovery.pb-c.h"
+#include "k8s/networking.pb-c.h"
 #include "k8s/node.pb-c.h"
 #include "k8s/storage.pb-c.h"
 
@@ -45,6 +46,8 @@ static const struct kube_kind_info kinds[KUBE_KIND_COUNT] = {
 		       &certificates__certificate_signing_request__descriptor },
 	[KUBE_ENDPOINT_SLICE] = { "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", true,
 				  &discovery__endpoint_slice__descriptor },
+	[KUBE_SERVICE_CIDR] = { "ServiceCIDR", "networking.k8s.io/v1", "servicecidrs", false,
+				&networking__service_cidr__descriptor },
 	[KUBE_CLUSTER_TRUST_BUNDLE] = { "ClusterTrustBundle", "certificates.k8s.io/v1",
 					"clustertrustbundles", false,
 					&certificates__cluster_trust_bundle__descriptor },

@@ -22,7 +22,7 @@ struct fixture {
 	sd_event *loop;
 	struct kube_client *client;
 	struct str text;
-	bool done;
+	bool done, thin;
 	struct err e;
 	struct kube_object *object;
 };
@@ -39,8 +39,10 @@ static void on_added(void *ctx, struct kube_object *o)
 
 static void on_updated(void *ctx, struct kube_object *before, struct kube_object *now)
 {
-	(void)before;
-	note(ctx, '~', now);
+	struct fixture *f = ctx;
+
+	assert_int_equal(before == NULL, f->thin);
+	note(f, '~', now);
 }
 
 static void on_deleted(void *ctx, struct kube_object *o)
@@ -100,15 +102,26 @@ static void run_done(struct fixture *f, int seconds)
 	assert_true(f->done);
 }
 
-static void expect_story(struct fixture *f, const char *ns, const char *want)
+static void expect_informer(struct fixture *f, struct informer *inf, const char *want)
 {
-	struct informer *inf = informer_new(f->client, KUBE_POD, ns, NULL, NULL, &ops, f);
 	int64_t end = clock_mono_usec() + 30 * (int64_t)USEC_PER_SEC;
 
 	while (strcmp(str_text(&f->text), want) && clock_mono_usec() < end)
 		sd_event_run(f->loop, 100000);
 	assert_string_equal(str_text(&f->text), want);
 	informer_free(inf);
+}
+
+/* The same of an informer that keeps the objects and of one that does not. */
+static void expect_story(struct fixture *f, const char *ns, const char *want)
+{
+	AUTO_FREE char *thin = str_fmt("thin-%s", ns);
+
+	f->thin = false;
+	expect_informer(f, informer_new(f->client, KUBE_POD, ns, NULL, NULL, &ops, f), want);
+	f->thin = true;
+	str_reset(&f->text);
+	expect_informer(f, informer_new_thin(f->client, KUBE_POD, thin, NULL, NULL, &ops, f), want);
 }
 
 static void lists_again_when_too_old(void **state)

@@ -1,5 +1,5 @@
-/* A KubeletConfiguration and, behind a NUL, a command line: one argument a line. Property: what was
- * accepted is in normal form already. */
+/* A configuration document and, behind a NUL, a command line: one argument a line; for the table of
+ * either program. Property: what was accepted is in normal form already. */
 #include <assert.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@
 #include "conf/decode.h"
 #include "conf/flags.h"
 #include "conf/value.h"
-#include "config/options.h"
-#include "config/validate.h"
+#include "options.h"
+#include "validate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,7 +48,7 @@ static void take_flags(const char *text, size_t len, struct json_object *values)
 	char **lines = strv_split(copy, '\n'), **argv = NULL;
 	struct err e;
 
-	strv_push(&argv, "agent");
+	strv_push(&argv, "program");
 	for (size_t i = 0; lines && lines[i]; i++)
 		strv_push(&argv, lines[i]);
 	if (flags_parse(&config_options, (int)strv_len(argv), argv, values, &e) >= 0)

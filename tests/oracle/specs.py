@@ -171,6 +171,7 @@ add('message-path', pod(box('echo -n bye > /var/run/last', terminationMessagePat
 add('message-long', pod(box('head -c 6000 /dev/zero | tr "\\0" x > /dev/termination-log; exit 1'), restartPolicy='Never'), 'failed')
 add('message-from-log', pod(box('seq 1 100; exit 2', terminationMessagePolicy='FallbackToLogsOnError'), restartPolicy='Never'), 'failed')
 add('message-from-log-success', pod(box('seq 1 3', terminationMessagePolicy='FallbackToLogsOnError'), restartPolicy='Never'), 'succeeded')
+add('message-nul', pod(box('printf "a\\\\000b\\\\000" > /dev/termination-log'), restartPolicy='Never'), 'succeeded')
 add('active-deadline', pod(box(), activeDeadlineSeconds=3), 'failed')
 add('grace-zero', pod(box(), terminationGracePeriodSeconds=0))
 add('grace-ignored-term', pod(box('trap "" TERM; while :; do sleep 1; done'), terminationGracePeriodSeconds=2))

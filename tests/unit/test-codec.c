@@ -261,6 +261,21 @@ static void presence_follows_go(void **state)
 	}
 }
 
+static void text_may_hold_a_nul(void **state)
+{
+	AUTO_PROTO Core__ContainerStateTerminated *t =
+	    proto_new(&core__container_state_terminated__descriptor);
+	struct json_object *tree;
+
+	(void)state;
+	proto_set_str(&t->message, CODEC_NUL "a" CODEC_NUL CODEC_NUL "b" CODEC_NUL);
+	tree = codec_to_json(t);
+	assert_string_equal(json_object_to_json_string_ext(
+				json_object_object_get(tree, "message"), JSON_C_TO_STRING_PLAIN),
+			    "\"\\u0000a\\u0000\\u0000b\\u0000\"");
+	json_object_put(tree);
+}
+
 static void errors_name_the_path(void **state)
 {
 	static const struct {
@@ -340,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_messages_come_back),
 		cmocka_unit_test(presence_follows_go),
+		cmocka_unit_test(text_may_hold_a_nul),
 		cmocka_unit_test(errors_name_the_path),
 		cmocka_unit_test(unknown_fields_are_noted),
 		cmocka_unit_test(objects_carry_their_kind),

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "kube/codec.h"
+#include "kube/hostname.h"
 #include "kube/quantity.h"
 #include "kube/time.h"
 #include "node/machine.h"
@@ -551,11 +552,11 @@ static void test_hostname(void **state)
 	char *none = NULL;
 
 	(void)state;
-	assert_int_equal(nodeaddr_hostname(" Node-A ", &name, NULL), 0);
+	assert_int_equal(kube_hostname(" Node-A ", &name, NULL), 0);
 	assert_string_equal(name, "node-a");
-	assert_int_equal(nodeaddr_hostname("", &own, NULL), 0);
+	assert_int_equal(kube_hostname("", &own, NULL), 0);
 	assert_true(*own != 0);
-	assert_int_equal(nodeaddr_hostname("  ", &none, NULL), -1);
+	assert_int_equal(kube_hostname("  ", &none, NULL), -1);
 }
 
 int main(void)

@@ -40,11 +40,11 @@ static void containers_get_their_limits_or_the_pods(void **state)
 		struct podspec *spec = podjson_spec(grants[i].spec);
 		Cri__LinuxContainerResources *r =
 		    podconfig_resources(spec, spec->containers[0].spec, &node);
-		AUTO_FREE char *have = str_fmt(
-		    "%lld %lld %lld %llu %llu", (long long)r->cpu_shares, (long long)r->cpu_quota,
-		    (long long)r->memory_limit_in_bytes,
-		    (unsigned long long)r->hugepage_limits[0]->limit,
-		    (unsigned long long)r->hugepage_limits[1]->limit);
+		AUTO_FREE char *have =
+		    str_fmt("%lld %lld %lld %llu %llu", (long long)r->cpu_shares,
+			    (long long)r->cpu_quota, (long long)r->memory_limit_in_bytes,
+			    (unsigned long long)r->hugepage_limits[0]->limit,
+			    (unsigned long long)r->hugepage_limits[1]->limit);
 
 		if (strcmp(have, grants[i].want))
 			fail_msg("%s: %s, not %s", grants[i].spec, have, grants[i].want);
@@ -55,7 +55,8 @@ static void containers_get_their_limits_or_the_pods(void **state)
 }
 
 static const struct {
-	const char *mount, *with, *without; /* "on", "off" or the error: a runtime that can or not */
+	const char *mount, *with,
+	    *without; /* "on", "off" or the error: a runtime that can or not */
 } recursions[] = {
 	{ "{'name': 'v', 'readOnly': true}", "off", "off" },
 	{ "{'name': 'v', 'readOnly': true, 'recursiveReadOnly': 'Disabled'}", "off", "off" },

@@ -1,6 +1,7 @@
 /* proxy/podnet: which routes, neighbours and tunnel ends lead to the pods of every node. */
 #include "test.h"
 
+#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,9 +46,10 @@ static void tell(const struct podnet *p, struct str *out)
 		str_printf(out, "address %s/%u dev %d\n", addr_text(&p->addresses.v[i].addr, a),
 			   p->addresses.v[i].bits, p->addresses.v[i].dev);
 	for (size_t i = 0; i < p->routes.n; i++)
-		str_printf(out, "route %s via %s dev %d%s\n", prefix_text(&p->routes.v[i].dst, a),
+		str_printf(out, "route %s via %s dev %d%s%s\n", prefix_text(&p->routes.v[i].dst, a),
 			   addr_text(&p->routes.v[i].via, b), p->routes.v[i].dev,
-			   p->routes.v[i].onlink ? " onlink" : "");
+			   p->routes.v[i].onlink ? " onlink" : "",
+			   p->routes.v[i].table == RT_TABLE_MAIN ? "" : " in another table");
 	for (size_t i = 0; i < p->neighbours.n; i++)
 		str_printf(out, "%s %s %s dev %d\n", p->neighbours.v[i].fdb ? "fdb" : "neighbour",
 			   addr_text(&p->neighbours.v[i].addr, b),

@@ -365,6 +365,60 @@ static void readiness_gates(void **state)
 	}
 }
 
+#define ASKS(requests, limits) \
+	"{'containers': [{'name': 'a', 'resources': {'requests': " requests ", 'limits': " limits \
+	"}}]}"
+
+/* A running container shows what the runtime holds it to. */
+static void actual_resources(void **state)
+{
+	static const struct {
+		const char *spec;
+		int64_t shares, quota, period, memory; /* as the runtime reports them */
+		const char *want;
+	} table[] = {
+		{ ASKS("{}", "{}"), 2, 0, 100000, 0, "{}" },
+		{ ASKS("{}", "{}"), 409, 40000, 100000, 1 << 20, "{}" },
+		{ ASKS("{'cpu': '123m'}", "{'cpu': '400m'}"), 125, 40000, 100000, 0,
+		  "{'limits': {'cpu': '400m'}, 'requests': {'cpu': '123m'}}" },
+		/* limits of the pod */
+		{ ASKS("{'memory': '1Mi'}", "{'memory': '1Mi'}"), 409, 40000, 100000, 1 << 20,
+		  "{'limits': {'memory': '1Mi', 'cpu': '400m'}, 'requests': {'memory': '1Mi', "
+		  "'cpu': '400m'}}" },
+		/* less than the kernel can express */
+		{ ASKS("{'cpu': '1m'}", "{'cpu': '1m'}"), 2, 1000, 100000, 0,
+		  "{'limits': {'cpu': '1m'}, 'requests': {'cpu': '1m'}}" },
+		/* a runtime that does not tell */
+		{ ASKS("{'cpu': '1'}", "{'memory': '2Mi'}"), -1, -1, -1, -1,
+		  "{'limits': {'memory': '2Mi'}, 'requests': {'cpu': '1'}}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct row row = { table[i].spec, "a=run" };
+		struct podspec *spec = podjson_spec(row.spec);
+		struct podobs *obs = observe(row.obs);
+		AUTO_PROTO Core__ResourceRequirements *want =
+		    podjson(&core__resource_requirements__descriptor, table[i].want);
+		AUTO_PROTO Core__PodStatus *s = NULL;
+		struct obs_container *c = obs->containers[0];
+		struct json_object *x, *y;
+
+		c->cpu_shares = table[i].shares;
+		c->cpu_quota = table[i].quota;
+		c->cpu_period = table[i].period;
+		c->memory_limit = table[i].memory;
+		s = make(spec, obs, spec->pod->status, &row);
+		x = codec_to_json(s->containerstatuses[0]->resources);
+		y = codec_to_json(want);
+		assert_string_equal(json_object_to_json_string(x), json_object_to_json_string(y));
+		json_object_put(x);
+		json_object_put(y);
+		podobs_free(obs);
+		podspec_free(spec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +427,7 @@ int main(void)
 		cmocka_unit_test(terminal_phases_stay),
 		cmocka_unit_test(transition_times_move_with_the_status_only),
 		cmocka_unit_test(readiness_gates),
+		cmocka_unit_test(actual_resources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,6 +50,7 @@ var packages = []struct{ short, module, dir string }{
 	{"node", "k8s.io/api", "node/v1"},
 	{"certificates", "k8s.io/api", "certificates/v1"},
 	{"discovery", "k8s.io/api", "discovery/v1"},
+	{"networking", "k8s.io/api", "networking/v1"},
 	{"storage", "k8s.io/api", "storage/v1"},
 }
 
@@ -258,7 +260,7 @@ func main() {
 	for _, add := range []func(*runtime.Scheme) error{
 		authenticationv1.AddToScheme, authorizationv1.AddToScheme, certificatesv1.AddToScheme,
 		coordinationv1.AddToScheme, corev1.AddToScheme, discoveryv1.AddToScheme, eventsv1.AddToScheme,
-		nodev1.AddToScheme, storagev1.AddToScheme, metav1.AddMetaToScheme,
+		networkingv1.AddToScheme, nodev1.AddToScheme, storagev1.AddToScheme, metav1.AddMetaToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			fail("%v", err)

@@ -1,0 +1,77 @@
+/* keelson-proxy: the service proxy. Only the command line and the exit status are decided here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "dataplane.h"
+#include "kube/version.h"
+#include "proxy.h"
+
+enum { EXIT_CONFIG = 78 };
+
+static int fail(const struct err *e, int status)
+{
+	fprintf(stderr, "keelson-proxy: %s\n", e->text);
+	return status;
+}
+
+static int write_config(const struct config *c)
+{
+	struct err e;
+
+	if (fs_write_atomic(c->write_config_to, c->yaml, strlen(c->yaml), 0644, &e) < 0)
+		return fail(&e, 1);
+	return 0;
+}
+
+static int cleanup(void)
+{
+	struct err e;
+
+	return dataplane_cleanup(&e) < 0 ? fail(&e, 1) : 0;
+}
+
+static int run(struct config **config, int argc, char *const *argv)
+{
+	struct config *c = *config;
+
+	if (!str_empty(c->write_config_to))
+		return write_config(c);
+	if (!str_empty(c->explain))
+		return proxy_explain(c);
+	log_set_verbosity(c->verbosity);
+	conf_log_notes(&c->notes);
+	if (c->cleanup)
+		return cleanup();
+	if (c->init_only)
+		return proxy_init(c);
+	*config = NULL;
+	return proxy_run(c, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	AUTO_FREE char *help = NULL;
+	struct err e;
+
+	log_init("keelson-proxy", 0);
+	switch (config_load(argc, argv, &config, &e)) {
+	case CONFIG_RUN:
+		return run(&config, argc, argv);
+	case CONFIG_VERSION:
+		puts("Kubernetes " KUBE_VERSION);
+		return 0;
+	case CONFIG_HELP:
+		help = config_help();
+		fputs(help, stdout);
+		return 0;
+	case CONFIG_CHECK:
+		return conf_check(&config->notes, config->strict) ? 0 : EXIT_CONFIG;
+	default:
+		return fail(&e, EXIT_CONFIG);
+	}
+}

@@ -1,0 +1,55 @@
+/* The parts of the proxy, for the files that join them. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "dataplane.h"
+#include "filewatch.h"
+#include "kube/client.h"
+#include "kube/event.h"
+#include "kube/informer.h"
+#include "metrics.h"
+#include "nodeinfo.h"
+#include "served.h"
+#include "servicehealth.h"
+#include "settings.h"
+
+struct proxy {
+	int argc;
+	char *const *argv;
+	struct config *config;
+	char *node_name;
+	bool v6; /* the host has IPv6 */
+
+	sd_event *loop;
+	struct kube_client *client;
+	struct event_recorder *events;
+	struct dataplane *dataplane;
+	struct settings settings;
+	struct nodeinfo node;
+
+	struct informer *services, *slices, *service_cidrs, *nodes;
+	sd_event_source *patience; /* how long what may be missing is waited for */
+	bool patience_over, started, useless;
+	char **warned; /* the sentences that were told already */
+
+	struct metrics metrics;
+	struct served *healthz, *monitor;
+	struct servicehealth *service_health;
+	struct filewatch *config_watch, *kubeconfig_watch;
+	int64_t start_usec; /* CLOCK_REALTIME */
+	bool failed;        /* about to end because an address cannot be had */
+};
+
+/* ---- proxyserver.c ---- */
+
+void proxyserver_start(struct proxy *p);
+/* The addresses of the configuration, which may have changed. */
+void proxyserver_set(struct proxy *p);
+/* Health ports of services, after the settings or the services changed. */
+void proxyserver_sync_services(struct proxy *p);
+void proxyserver_stop(struct proxy *p);
+
+/* An event about the own Node. */
+void proxy_node_event(struct proxy *p, const char *type, const char *reason, const char *message);

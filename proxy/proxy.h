@@ -1,0 +1,12 @@
+/* The running proxy. Effect. */
+#pragma once
+
+#include "config.h"
+
+/* Runs until a signal; returns the exit status. Takes the configuration over; argv to load it
+ * again. */
+int proxy_run(struct config *config, int argc, char *const *argv);
+/* --init-only: what needs full privileges, once. Returns the exit status. */
+int proxy_init(const struct config *config);
+/* --explain: asks the running proxy and prints. Returns the exit status. */
+int proxy_explain(const struct config *config);
