@@ -61,13 +61,13 @@ def patch(path, body):
 
 
 def get(port, path, method="GET", host="127.0.0.1"):
-    """status, headers, body; None while nobody listens"""
+    """status, headers, body; None when nobody listens, or not any more"""
     c = http.client.HTTPConnection(host, port, timeout=10)
     try:
         c.request(method, path)
         r = c.getresponse()
         return r.status, dict(r.getheaders()), r.read().decode()
-    except ConnectionRefusedError:
+    except (ConnectionError, http.client.RemoteDisconnected):
         return None
     finally:
         c.close()
