@@ -309,6 +309,17 @@ class Process(unittest.TestCase):
         self.assertEqual(text_of(path).strip(), "777")
 
 
+    def test_13_privileges(self):
+        status = dict(x.split(":\t", 1) for x in text_of(f"/proc/{self.proxy.child.pid}/status").splitlines())
+        kept = 1 << 12 | 1 << 10   # NET_ADMIN, NET_BIND_SERVICE
+        own = int(re.search(r"CapEff:\t(\w+)", text_of("/proc/self/status"))[1], 16)
+        for name in ("CapEff", "CapPrm"):
+            self.assertEqual(int(status[name], 16), kept & own, name)
+        self.assertEqual((int(status["CapInh"], 16), int(status["CapAmb"], 16)), (0, 0))
+        self.assertEqual(int(status["CapBnd"], 16) & ~kept, 0)
+        self.assertEqual(status["NoNewPrivs"], "1")
+
+
 class Start(unittest.TestCase):
     def run_program(self, *args, **kw):
         return subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=30, **kw)
