@@ -22,6 +22,7 @@
 #include "kube/hostname.h"
 #include "kube/version.h"
 #include "parts.h"
+#include "privileges.h"
 #include "sysctls.h"
 
 enum { PATIENCE_SEC = 30, SYSCTL_BYTES = 64 };
@@ -502,6 +503,8 @@ int proxy_run(struct config *config, int argc, char *const *argv)
 	loop_end_on_signals(p.loop, "services keep working");
 	set_oom_score(config);
 	sysctls_apply(config, "");
+	if (privileges_drop(&e) < 0)
+		log_err_warning(&e, "keeps more privileges than it needs");
 	if (make_all(&p, &e) < 0)
 		log_err(&e, "cannot start");
 	else

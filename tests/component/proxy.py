@@ -61,13 +61,13 @@ def patch(path, body):
 
 
 def get(port, path, method="GET", host="127.0.0.1"):
-    """status, headers, body; None while nobody listens"""
+    """status, headers, body; None when nobody listens, or not any more"""
     c = http.client.HTTPConnection(host, port, timeout=10)
     try:
         c.request(method, path)
         r = c.getresponse()
         return r.status, dict(r.getheaders()), r.read().decode()
-    except ConnectionRefusedError:
+    except (ConnectionError, http.client.RemoteDisconnected):
         return None
     finally:
         c.close()
@@ -307,6 +307,17 @@ class Process(unittest.TestCase):
         if not os.path.exists(path):
             self.skipTest("this kernel tracks no connections")
         self.assertEqual(text_of(path).strip(), "777")
+
+
+    def test_13_privileges(self):
+        status = dict(x.split(":\t", 1) for x in text_of(f"/proc/{self.proxy.child.pid}/status").splitlines())
+        kept = 1 << 12 | 1 << 10   # NET_ADMIN, NET_BIND_SERVICE
+        own = int(re.search(r"CapEff:\t(\w+)", text_of("/proc/self/status"))[1], 16)
+        for name in ("CapEff", "CapPrm"):
+            self.assertEqual(int(status[name], 16), kept & own, name)
+        self.assertEqual((int(status["CapInh"], 16), int(status["CapAmb"], 16)), (0, 0))
+        self.assertEqual(int(status["CapBnd"], 16) & ~kept, 0)
+        self.assertEqual(status["NoNewPrivs"], "1")
 
 
 class Start(unittest.TestCase):
