@@ -352,7 +352,7 @@ static int dump_kind(struct nftio *io, struct nftdump *d, enum nf_tables_msg_typ
 	return nftio_request(io, h, take_dumped, d, e);
 }
 
-static int dump_once(struct nftio *io, struct nftdump *d, struct err *e)
+static int dump_once(struct nftio *io, bool elements, struct nftdump *d, struct err *e)
 {
 	if (dump_kind(io, d, NFT_MSG_GETTABLE, NULL, e) < 0)
 		return err_wrap(e, "read tables");
@@ -364,7 +364,7 @@ static int dump_once(struct nftio *io, struct nftdump *d, struct err *e)
 		return err_wrap(e, "read sets");
 	if (dump_kind(io, d, NFT_MSG_GETRULE, NULL, e) < 0)
 		return err_wrap(e, "read rules");
-	for (size_t i = 0; i < d->sets.n; i++) {
+	for (size_t i = 0; elements && i < d->sets.n; i++) {
 		/* what clients are remembered is nobody's business, and may be much */
 		if (str_eq(d->sets.v[i].name, SKEL_AFFINITY))
 			continue;
@@ -400,13 +400,13 @@ static int generation(struct nftio *io, uint32_t *ret, struct err *e)
 	return nftio_request(io, h, take_generation, ret, e);
 }
 
-int nftio_dump(struct nftio *io, struct nftdump *ret, struct err *e)
+int nftio_dump(struct nftio *io, bool elements, struct nftdump *ret, struct err *e)
 {
 	for (int i = 0; i < DUMP_TRIES; i++) {
 		struct nftdump d = { .family = ret->family };
 		uint32_t before = 0, after = 0;
 
-		if (generation(io, &before, e) == 0 && dump_once(io, &d, e) == 0 &&
+		if (generation(io, &before, e) == 0 && dump_once(io, elements, &d, e) == 0 &&
 		    generation(io, &after, e) == 0) {
 			if (before == after) {
 				*ret = d;
