@@ -20,6 +20,8 @@ struct config {
 	/* the process */
 	char *config_file, *write_config_to, *master, *explain;
 	bool cleanup, init_only, check, strict;
+	char *pod_network; /* none, routes or vxlan */
+	char *cni_config;  /* path; "": none is written */
 	int32_t verbosity;
 	int32_t oom_score_adj;
 	struct config_pairs feature_gates;

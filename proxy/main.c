@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "dataplane.h"
 #include "kube/version.h"
+#include "podnetwork.h"
 #include "proxy.h"
 
 enum { EXIT_CONFIG = 78 };
@@ -31,7 +32,7 @@ static int cleanup(void)
 {
 	struct err e;
 
-	return dataplane_cleanup(&e) < 0 ? fail(&e, 1) : 0;
+	return dataplane_cleanup(&e) < 0 || podnetwork_cleanup(&e) < 0 ? fail(&e, 1) : 0;
 }
 
 static int run(struct config **config, int argc, char *const *argv)

@@ -176,13 +176,17 @@ static void add_chain(struct nftbatch *b, enum dataplane_family f, const struct 
 	done(b, h);
 }
 
-static void add_rules(struct nftbatch *b, const struct skeleton *s)
+/* Of one chain, or of all. */
+static void add_rules(struct nftbatch *b, const struct skeleton *s, const char *chain)
 {
 	for (size_t i = 0; i < s->rules.n; i++) {
-		struct nftnl_rule *r = nftrule_make(&s->rules.v[i], s->family);
-		struct nlmsghdr *h =
-		    nft(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, s->family);
+		struct nftnl_rule *r;
+		struct nlmsghdr *h;
 
+		if (chain && strcmp(s->rules.v[i].chain, chain))
+			continue;
+		r = nftrule_make(&s->rules.v[i], s->family);
+		h = nft(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, s->family);
 		nftnl_rule_nlmsg_build_payload(h, r);
 		done(b, h);
 		nftrule_free(r);
@@ -243,18 +247,24 @@ void nftbatch_add_skeleton(struct nftbatch *b, const struct skeleton *s)
 	}
 	for (size_t i = 0; i < s->chains.n; i++)
 		add_chain(b, s->family, &s->chains.v[i]);
-	add_rules(b, s);
+	add_rules(b, s, NULL);
 	for (size_t i = 0; i < s->vmaps.n; i++)
 		add_vmap(b, s->family, &s->vmaps.v[i]);
 }
 
-void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s)
+void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s, const bool *chains)
 {
-	struct nlmsghdr *h = nft(b, NFT_MSG_DELRULE, 0, s->family);
+	for (size_t i = 0; i < s->chains.n; i++) {
+		struct nlmsghdr *h;
 
-	mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
-	done(b, h);
-	add_rules(b, s);
+		if (!chains[i])
+			continue;
+		h = nft(b, NFT_MSG_DELRULE, 0, s->family);
+		mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
+		mnl_attr_put_strz(h, NFTA_RULE_CHAIN, s->chains.v[i].name);
+		done(b, h);
+		add_rules(b, s, s->chains.v[i].name);
+	}
 }
 
 /* Elements */

@@ -19,8 +19,9 @@ void nftbatch_add_table(struct nftbatch *b, enum dataplane_family f);
 void nftbatch_delete_table(struct nftbatch *b, enum dataplane_family f);
 /* Sets, chains, rules and fixed maps. */
 void nftbatch_add_skeleton(struct nftbatch *b, const struct skeleton *s);
-/* All rules anew; sets and chains are there. */
-void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s);
+/* The rules of the marked chains anew; sets and chains are there. With maps full of elements a rule
+ * costs the kernel a walk over them: what did not change is left alone. */
+void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s, const bool *chains);
 /* Messages of at most 64 kB. */
 void nftbatch_elements(struct nftbatch *b, enum dataplane_family f, enum nft_op op,
 		       const struct nftlist *list);

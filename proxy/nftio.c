@@ -17,7 +17,13 @@
 #include "base/log.h"
 #include "nftsets.h"
 
-enum { BUFFER_SIZE = 65536, RECEIVE_SIZE = 4 << 20, DUMP_TRIES = 5, ANSWER_MSEC = 5000 };
+enum {
+	BUFFER_SIZE = 65536,
+	LARGE_BATCH = 262144,
+	RECEIVE_SIZE = 4 << 20,
+	DUMP_TRIES = 5,
+	ANSWER_MSEC = 5000
+};
 
 struct nftio {
 	struct mnl_socket *nl, *watch;
@@ -210,7 +216,7 @@ static int send_batch(struct nftio *io, const struct nftbatch *b, struct err *e)
 	return n < 0 ? err_os(e, errno, "nftables transaction of %zu bytes", b->len) : 0;
 }
 
-int nftio_commit(struct nftio *io, const struct nftbatch *b, struct err *e)
+static int commit_batch(struct nftio *io, const struct nftbatch *b, struct err *e)
 {
 	struct refusal refusal = { 0 };
 	AUTO_STR what = { 0 };
@@ -346,7 +352,7 @@ static int dump_kind(struct nftio *io, struct nftdump *d, enum nf_tables_msg_typ
 	return nftio_request(io, h, take_dumped, d, e);
 }
 
-static int dump_once(struct nftio *io, struct nftdump *d, struct err *e)
+static int dump_once(struct nftio *io, bool elements, struct nftdump *d, struct err *e)
 {
 	if (dump_kind(io, d, NFT_MSG_GETTABLE, NULL, e) < 0)
 		return err_wrap(e, "read tables");
@@ -358,7 +364,7 @@ static int dump_once(struct nftio *io, struct nftdump *d, struct err *e)
 		return err_wrap(e, "read sets");
 	if (dump_kind(io, d, NFT_MSG_GETRULE, NULL, e) < 0)
 		return err_wrap(e, "read rules");
-	for (size_t i = 0; i < d->sets.n; i++) {
+	for (size_t i = 0; elements && i < d->sets.n; i++) {
 		/* what clients are remembered is nobody's business, and may be much */
 		if (str_eq(d->sets.v[i].name, SKEL_AFFINITY))
 			continue;
@@ -394,13 +400,13 @@ static int generation(struct nftio *io, uint32_t *ret, struct err *e)
 	return nftio_request(io, h, take_generation, ret, e);
 }
 
-int nftio_dump(struct nftio *io, struct nftdump *ret, struct err *e)
+int nftio_dump(struct nftio *io, bool elements, struct nftdump *ret, struct err *e)
 {
 	for (int i = 0; i < DUMP_TRIES; i++) {
 		struct nftdump d = { .family = ret->family };
 		uint32_t before = 0, after = 0;
 
-		if (generation(io, &before, e) == 0 && dump_once(io, &d, e) == 0 &&
+		if (generation(io, &before, e) == 0 && dump_once(io, elements, &d, e) == 0 &&
 		    generation(io, &after, e) == 0) {
 			if (before == after) {
 				*ret = d;
@@ -413,4 +419,37 @@ int nftio_dump(struct nftio *io, struct nftdump *ret, struct err *e)
 			return -1;
 	}
 	return -1;
+}
+
+/* Large transactions */
+
+static void membership(const struct nftio *io, int option)
+{
+	int group = NFNLGRP_NFTABLES;
+
+	mnl_socket_setsockopt(io->watch, option, &group, sizeof(group));
+}
+
+/* While anybody listens the kernel writes a message for every element: that doubles its work. So we
+ * do not listen meanwhile, and count generations to see whether somebody else was at work. */
+static int commit_unheard(struct nftio *io, const struct nftbatch *b, struct err *e)
+{
+	uint32_t before = 0, after = 0;
+	int r;
+
+	membership(io, NETLINK_DROP_MEMBERSHIP);
+	r = generation(io, &before, e);
+	if (r == 0)
+		r = commit_batch(io, b, e);
+	membership(io, NETLINK_ADD_MEMBERSHIP);
+	if (generation(io, &after, NULL) < 0 || after != before + (r == 0))
+		io->foreign(io->ctx);
+	return r;
+}
+
+int nftio_commit(struct nftio *io, const struct nftbatch *b, struct err *e)
+{
+	if (io->watch && b->len > LARGE_BATCH)
+		return commit_unheard(io, b, e);
+	return commit_batch(io, b, e);
 }

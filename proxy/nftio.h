@@ -21,8 +21,9 @@ void nftio_free(struct nftio *io);
 /* One for all transactions: b must have been begun with nftio_seq. */
 uint32_t nftio_seq(const struct nftio *io);
 int nftio_commit(struct nftio *io, const struct nftbatch *b, struct err *e);
-/* A consistent picture of our table. ret must be zeroed but for its family. */
-int nftio_dump(struct nftio *io, struct nftdump *ret, struct err *e);
+/* A consistent picture of our table, with or without the elements of its sets. ret must be zeroed
+ * but for its family. */
+int nftio_dump(struct nftio *io, bool elements, struct nftdump *ret, struct err *e);
 
 /* Sends a request and hands every message of the answer to fn, which returns < 0 to give up. type
  * and flags go into the header; for dumps and acknowledged requests of any netfilter subsystem. */

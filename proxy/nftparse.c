@@ -381,36 +381,54 @@ static bool same_vmaps(const struct nftdump *d, const struct skeleton *want)
 							  sizeof(*want->vmaps.v), vmap_compare);
 }
 
-/* Rules of a chain come in order; chains come in any. */
-static bool same_rules(const struct nftdump *d, const struct skeleton *want)
+bool nftparse_same_frame(const struct nftdump *d, const struct skeleton *want)
 {
-	AUTO_FREE bool *used = mem_calloc(d->rules.n + 1, sizeof(*used));
-
-	if (d->rules.n != want->rules.n)
-		return false;
-	for (size_t i = 0; i < want->rules.n; i++) {
-		struct nftnl_rule *w = nftrule_make(&want->rules.v[i], want->family);
-		size_t j;
-		bool same;
-
-		for (j = 0; j < d->rules.n; j++) {
-			if (!used[j] && !strcmp(nftnl_rule_get_str(d->rules.v[j], NFTNL_RULE_CHAIN),
-						want->rules.v[i].chain))
-				break;
-		}
-		same = j < d->rules.n && nftrule_covers(d->rules.v[j], w);
-		nftrule_free(w);
-		if (!same)
-			return false;
-		used[j] = true;
-	}
-	return true;
+	return d->table && !d->foreign && same_sets(d) && same_chains(d, want) &&
+	       same_vmaps(d, want);
 }
 
-enum nftparse_verdict nftparse_compare(const struct nftdump *d, const struct skeleton *want)
+static const char *chain_of(const struct nftnl_rule *r)
 {
-	if (!d->table || d->foreign || !same_sets(d) || !same_chains(d, want) ||
-	    !same_vmaps(d, want))
-		return NFTPARSE_ALL;
-	return same_rules(d, want) ? NFTPARSE_SAME : NFTPARSE_RULES;
+	return nftnl_rule_get_str(r, NFTNL_RULE_CHAIN);
+}
+
+/* The first rule of that chain at or after i: n or d->rules.n, there is none. */
+static size_t next_have(const struct nftdump *d, const char *chain, size_t i)
+{
+	while (i < d->rules.n && strcmp(chain_of(d->rules.v[i]), chain))
+		i++;
+	return i;
+}
+
+static size_t next_want(const struct skeleton *s, const char *chain, size_t i)
+{
+	while (i < s->rules.n && strcmp(s->rules.v[i].chain, chain))
+		i++;
+	return i;
+}
+
+static bool same_chain(const struct nftdump *d, const struct skeleton *want, const char *chain)
+{
+	size_t h = next_have(d, chain, 0), w = next_want(want, chain, 0);
+
+	while (h < d->rules.n && w < want->rules.n) {
+		struct nftnl_rule *r = nftrule_make(&want->rules.v[w], want->family);
+		bool same = nftrule_covers(d->rules.v[h], r);
+
+		nftrule_free(r);
+		if (!same)
+			return false;
+		h = next_have(d, chain, h + 1);
+		w = next_want(want, chain, w + 1);
+	}
+	return h == d->rules.n && w == want->rules.n;
+}
+
+bool nftparse_differing_chains(const struct nftdump *d, const struct skeleton *want, bool *differs)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < want->chains.n; i++)
+		some |= differs[i] = !same_chain(d, want, want->chains.v[i].name);
+	return some;
 }

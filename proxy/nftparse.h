@@ -34,12 +34,11 @@ void nftdump_fini(struct nftdump *d);
 /* One message of a dump; others than of our table are passed over. len: bytes at h. */
 int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, struct err *e);
 
-enum nftparse_verdict {
-	NFTPARSE_SAME,
-	NFTPARSE_RULES, /* rules differ: settings changed, or somebody else was at work */
-	NFTPARSE_ALL,   /* sets, chains or fixed maps differ, or there is no table */
-};
-enum nftparse_verdict nftparse_compare(const struct nftdump *d, const struct skeleton *want);
+/* Whether table, sets, chains and fixed maps are as wanted: if not, the table is made anew. */
+bool nftparse_same_frame(const struct nftdump *d, const struct skeleton *want);
+/* Marks the chains of want (in its order) whose rules differ: settings changed, or somebody else
+ * was at work. true: there are some. */
+bool nftparse_differing_chains(const struct nftdump *d, const struct skeleton *want, bool *differs);
 
 /* Text of an element attribute in a message about elements: "services 10.96.0.1 . tcp . 443".
  * false: not one of ours. */

@@ -150,7 +150,8 @@ static void reject(struct nftnl_rule *r, enum dataplane_family f, bool reset)
 
 	nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE,
 			   reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMP_UNREACH);
-	nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, reset ? 0 : unreachable[f]);
+	if (!reset)
+		nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, unreachable[f]);
 }
 
 static void swap(struct nftnl_rule *r, uint32_t w)

@@ -36,6 +36,9 @@ static const struct option rows[] = {
 	{ "", "check-config", OPTION_BOOL, "false", AT(check), W },
 	{ "", "strict", OPTION_BOOL, "false", AT(strict), W },
 	{ "", "explain", OPTION_STRING, "", AT(explain), W },
+	{ "", "pod-network", OPTION_STRING, "none", AT(pod_network), W },
+	{ "", "cni-config", OPTION_STRING, "/etc/cni/net.d/10-keelson.conflist", AT(cni_config),
+	  W },
 
 	{ "featureGates", "feature-gates", OPTION_BOOL_MAP, NULL, AT(feature_gates), 0 },
 	{ "clientConnection.kubeconfig", "kubeconfig", OPTION_STRING, "", AT(kubeconfig), K },

@@ -27,6 +27,7 @@ struct proxy {
 	struct kube_client *client;
 	struct event_recorder *events;
 	struct dataplane *dataplane;
+	struct podnetwork *pod_network; /* NULL: not ours to make */
 	struct settings settings;
 	struct nodeinfo node;
 

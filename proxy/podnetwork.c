@@ -273,6 +273,16 @@ static int turn(struct podnetwork *p, struct err *e)
 	return write_cni(p, &l, e);
 }
 
+int podnetwork_cleanup(struct err *e)
+{
+	struct podnetwork p = { .mode = PODNET_NONE, .node_name = mem_strdup("") };
+	int r = rtnl_new(&p.rtnl, e) < 0 || turn(&p, e) < 0 ? err_wrap(e, "pod network") : 0;
+
+	rtnl_free(p.rtnl);
+	free(p.node_name);
+	return r;
+}
+
 /* --- when --- */
 
 static void wake_in(struct podnetwork *p, int64_t usec)

@@ -20,7 +20,7 @@ struct podnetwork_settings {
 	const char *cni_path; /* file; NULL: none is written */
 };
 
-/* mode PODNET_NONE with routes of an earlier life: they go. */
+/* Not for PODNET_NONE. */
 int podnetwork_new(sd_event *loop, const struct podnetwork_settings *settings,
 		   struct podnetwork **ret, struct err *e);
 void podnetwork_free(struct podnetwork *p);
@@ -28,5 +28,7 @@ DEFINE_FREEP(podnetwork_free, struct podnetwork)
 
 void podnetwork_put_node(struct podnetwork *p, const Core__Node *node);
 void podnetwork_remove_node(struct podnetwork *p, const char *name);
+/* What an earlier life made goes. */
+int podnetwork_cleanup(struct err *e);
 /* Nothing is changed before this: the nodes are complete. */
 void podnetwork_start(struct podnetwork *p);

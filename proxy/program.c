@@ -683,22 +683,46 @@ static void rebuild_dirty(struct program *p)
 	} while (p->dirty.n);
 }
 
-static int commit(struct program *p, enum nftparse_verdict verdict, const struct skeleton *skel,
-		  struct err *e)
+/* What of the static part is to be written. */
+struct frame {
+	struct skeleton skel;
+	bool *chains; /* rules of these chains; NULL: none */
+	bool anew;    /* the whole table */
+};
+
+static void frame_compare(struct frame *f, const struct program *p, const struct nftdump *d)
+{
+	skeleton_make(&p->settings, &f->skel);
+	f->chains = mem_calloc(f->skel.chains.n, sizeof(*f->chains));
+	if (p->trusted) /* elements were not read, fixed maps among them */
+		f->anew = false;
+	else
+		f->anew = !nftparse_same_frame(d, &f->skel);
+	if (f->anew || !nftparse_differing_chains(d, &f->skel, f->chains))
+		free(TAKE(f->chains));
+}
+
+static void frame_fini(struct frame *f)
+{
+	skeleton_fini(&f->skel);
+	free(f->chains);
+}
+
+static int commit(struct program *p, const struct frame *f, struct err *e)
 {
 	bool some = p->plan.op[NFT_ADD].n || p->plan.op[NFT_DELETE].n;
 	struct nftbatch b;
 	int r;
 
-	if (verdict == NFTPARSE_SAME && !some)
+	if (!f->anew && !f->chains && !some)
 		return 0;
 	nftbatch_begin(&b, nftio_seq(p->io));
-	if (verdict == NFTPARSE_ALL) {
+	if (f->anew) {
 		nftbatch_delete_table(&b, p->family);
 		nftbatch_add_table(&b, p->family);
-		nftbatch_add_skeleton(&b, skel);
-	} else if (verdict == NFTPARSE_RULES) {
-		nftbatch_replace_rules(&b, skel);
+		nftbatch_add_skeleton(&b, &f->skel);
+	} else if (f->chains) {
+		nftbatch_replace_rules(&b, &f->skel, f->chains);
 	}
 	nftbatch_elements(&b, p->family, NFT_DELETE, &p->plan.op[NFT_DELETE]);
 	nftbatch_elements(&b, p->family, NFT_ADD, &p->plan.op[NFT_ADD]);
@@ -708,46 +732,20 @@ static int commit(struct program *p, enum nftparse_verdict verdict, const struct
 	return r;
 }
 
-/* have: what the kernel holds, when it was read back. */
-static int program_step(struct program *p, const struct nftdump *d, struct nftlist *have,
-			struct err *e)
-{
-	enum nftparse_verdict verdict = NFTPARSE_SAME;
-	struct skeleton skel;
-	int r;
-
-	if (p->rules_changed)
-		rebuild_node(p);
-	inherit_ids(p);
-	rebuild_dirty(p);
-	if (!p->trusted || p->rules_changed) {
-		skeleton_make(&p->settings, &skel);
-		verdict = p->trusted ? NFTPARSE_RULES : nftparse_compare(d, &skel);
-	} else {
-		skel = (struct skeleton){ .family = p->family };
-	}
-	if (verdict == NFTPARSE_ALL)
-		nftlist_fini(have);
-	/* with nothing there and nothing held before, the plan has all of it already */
-	if (p->trusted)
-		emit_due_graves(p);
-	else if (p->programmed || have->n)
-		plan_from(p, have);
-	p->programmed = true;
-	r = commit(p, verdict, &skel, e);
-	skeleton_fini(&skel);
-	return r;
-}
-
+/* Reads the table, when it may not be what we think. What we could not have written ourselves is no
+ * error: the table is made anew then. */
 static int read_back(struct program *p, struct nftdump *d, struct nftlist *ret, struct err *e)
 {
-	if (nftio_dump(p->io, d, e) < 0 && e->code != ERR_REMOTE)
-		return err_wrap(e, "read our table");
-	if (e->code == ERR_REMOTE) {
-		/* not ours in every detail: it is made anew */
+	if (nftio_dump(p->io, !p->trusted, d, e) < 0) {
+		if (e->code != ERR_REMOTE)
+			return err_wrap(e, "read our table");
+		log_err_warning(e, "our nftables table is made anew");
 		nftdump_fini(d);
 		*d = (struct nftdump){ .family = p->family, .foreign = true };
+		p->trusted = false;
 	}
+	if (p->trusted)
+		return 0;
 	nftlist_pack(&d->elems, p->family, ret);
 	vec_fini(&d->elems);
 	if (!p->seeded)
@@ -755,20 +753,51 @@ static int read_back(struct program *p, struct nftdump *d, struct nftlist *ret, 
 	return 0;
 }
 
-int program_sync(struct program *p, int64_t now_usec, struct program_result *ret, struct err *e)
+static int program_step(struct program *p, struct err *e)
 {
 	struct nftdump d = { .family = p->family };
 	struct nftlist have = { 0 };
+	struct frame f = { .skel.family = p->family };
 	int r = 0;
+
+	if (!p->trusted)
+		r = read_back(p, &d, &have, e);
+	inherit_ids(p);
+	if (r == 0) {
+		rebuild_node(p);
+		rebuild_dirty(p);
+	}
+	/* rebuilding may have asked for a new time-out, that is, a rule */
+	if (r == 0 && p->trusted && p->rules_changed)
+		r = read_back(p, &d, &have, e);
+	if (r == 0 && (!p->trusted || p->rules_changed))
+		frame_compare(&f, p, &d);
+	if (f.anew)
+		nftlist_fini(&have);
+	/* with nothing there and nothing held before, the plan has all of it already */
+	if (r == 0 && p->trusted)
+		emit_due_graves(p);
+	else if (r == 0 && (p->programmed || have.n))
+		plan_from(p, &have);
+	if (r == 0) {
+		p->programmed = true;
+		r = commit(p, &f, e);
+	}
+	frame_fini(&f);
+	nftdump_fini(&d);
+	nftlist_fini(&have);
+	return r;
+}
+
+int program_sync(struct program *p, int64_t now_usec, struct program_result *ret, struct err *e)
+{
+	int r;
 
 	*ret = (struct program_result){ .full = !p->trusted };
 	err_clear(e);
 	p->now_usec = now_usec;
 	p->result = ret;
-	if (!p->trusted)
-		r = read_back(p, &d, &have, e);
-	if (r == 0)
-		r = program_step(p, &d, &have, e);
+	r = program_step(p, e);
 	p->trusted = r == 0;
 	if (r == 0) {
 		p->rules_changed = false;
@@ -778,7 +807,5 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 	vec_fini(&p->endpoints);
 	vec_fini(&p->elems);
 	nftplan_fini(&p->plan);
-	nftdump_fini(&d);
-	nftlist_fini(&have);
 	return r;
 }

@@ -22,6 +22,7 @@
 #include "kube/hostname.h"
 #include "kube/version.h"
 #include "parts.h"
+#include "podnetwork.h"
 #include "privileges.h"
 #include "sysctls.h"
 
@@ -269,6 +270,8 @@ static void on_node(void *ctx, struct kube_object *o)
 	struct proxy *p = ctx;
 
 	dataplane_put_node(p->dataplane, (const Core__Node *)o->msg);
+	if (p->pod_network)
+		podnetwork_put_node(p->pod_network, (const Core__Node *)o->msg);
 	if (is_own(p, o))
 		take_node(p, (const Core__Node *)o->msg);
 }
@@ -284,12 +287,23 @@ static void on_node_deleted(void *ctx, struct kube_object *last)
 	struct proxy *p = ctx;
 
 	dataplane_remove_node(p->dataplane, last->meta->name);
+	if (p->pod_network)
+		podnetwork_remove_node(p->pod_network, last->meta->name);
 	if (is_own(p, last))
 		take_node(p, NULL);
 }
 
+static void on_nodes_synced(void *ctx)
+{
+	struct proxy *p = ctx;
+
+	if (p->pod_network)
+		podnetwork_start(p->pod_network);
+	on_list_synced(p);
+}
+
 static const struct informer_ops node_ops = { on_node, on_node_updated, on_node_deleted,
-					      on_list_synced };
+					      on_nodes_synced };
 
 /* ---- files ---- */
 
@@ -436,7 +450,8 @@ static int make_client(struct proxy *p, struct err *e)
 
 static void make_informers(struct proxy *p)
 {
-	AUTO_FREE char *own = str_fmt("metadata.name=%s", p->node_name);
+	/* the pod network leads to every node; services need the own one only */
+	AUTO_FREE char *own = p->pod_network ? NULL : str_fmt("metadata.name=%s", p->node_name);
 
 	p->services = informer_new_thin(p->client, KUBE_SERVICE, NULL, service_fields,
 					service_labels, &service_ops, p);
@@ -445,6 +460,23 @@ static void make_informers(struct proxy *p)
 	p->service_cidrs =
 	    informer_new(p->client, KUBE_SERVICE_CIDR, NULL, NULL, NULL, &service_cidr_ops, p);
 	p->nodes = informer_new_thin(p->client, KUBE_NODE, NULL, own, NULL, &node_ops, p);
+}
+
+/* Without one, what an earlier life made goes. */
+static int make_pod_network(struct proxy *p, struct err *e)
+{
+	const char *mode = p->config->pod_network, *cni = p->config->cni_config;
+	struct podnetwork_settings settings = {
+		.mode = str_eq(mode, "vxlan") ? PODNET_VXLAN : PODNET_ROUTES,
+		.node_name = p->node_name,
+		.cni_path = str_empty(cni) ? NULL : cni,
+	};
+
+	if (!str_eq(mode, "none"))
+		return podnetwork_new(p->loop, &settings, &p->pod_network, e);
+	if (podnetwork_cleanup(e) < 0)
+		log_err_warning(e, "routes of an earlier life");
+	return 0;
 }
 
 static int make_all(struct proxy *p, struct err *e)
@@ -456,6 +488,8 @@ static int make_all(struct proxy *p, struct err *e)
 	settings_make(p->config, p->node_name, &p->node, &p->settings);
 	if (dataplane_new(p->loop, &p->settings.dataplane, &dataplane_ops, p, &p->dataplane, e) < 0)
 		return err_wrap(e, "data plane");
+	if (make_pod_network(p, e) < 0)
+		return -1;
 	proxyserver_start(p);
 	if (sd_event_add_time_relative(p->loop, &p->patience, CLOCK_MONOTONIC,
 				       PATIENCE_SEC * (uint64_t)USEC_PER_SEC, USEC_PER_SEC,
@@ -485,6 +519,7 @@ static void unmake(struct proxy *p)
 	kube_client_free(p->client);
 	proxyserver_stop(p);
 	dataplane_free(p->dataplane);
+	podnetwork_free(p->pod_network);
 	sd_event_source_disable_unref(p->patience);
 	settings_fini(&p->settings);
 	nodeinfo_fini(&p->node);

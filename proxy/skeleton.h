@@ -48,9 +48,8 @@ enum skel_op {
 struct skelop {
 	enum skel_op op;
 	uint32_t a, b, c;
-	const char *name; /* set, or static chain */
+	const char *name; /* set or chain */
 	uint8_t bytes[16], len;
-	char chain[24]; /* target when it is not static */
 };
 
 enum { SKEL_OPS = 16 };

@@ -44,6 +44,7 @@ static const struct check_choice choices[] = {
 	{ "detectLocalMode",
 	  { "BridgeInterface", "ClusterCIDR", "InterfaceNamePrefix", "NodeCIDR" } },
 	{ "logging.format", { "text", "json" } },
+	{ "--pod-network", { "none", "routes", "vxlan" } },
 };
 
 int validate_host_port(const char *text, char **ret_host, uint16_t *ret_port, struct err *e)

@@ -99,6 +99,12 @@ int main(int argc, char **argv)
 	    sd_event_add_signal(r.loop, NULL, SIGHUP, on_signal, &r) < 0 ||
 	    sd_event_add_signal(r.loop, NULL, SIGTERM, on_signal, &r) < 0)
 		return 1;
+	if (settings.mode == PODNET_NONE) {
+		if (podnetwork_cleanup(&e) < 0)
+			die(&e);
+		sd_event_loop(r.loop);
+		return 0;
+	}
 	if (podnetwork_new(r.loop, &settings, &r.network, &e) < 0)
 		die(&e);
 	read_nodes(&r);

@@ -40,6 +40,12 @@ def make_cert(folder, ca, name, subject, usage):
             "-CAcreateserial", "-days", "2", "-extfile", f"{folder}/{name}.ext", "-out", f"{folder}/{name}.crt")
 
 
+def sanitized(pid):
+    """A sanitizer keeps what was freed: the process's size says nothing then."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        return os.environ.get("KEELSON_WRAP") or "libasan" in f.read()
+
+
 class Streaming:
     """Stands for the runtime's streaming server: what it does is in the path."""
 
@@ -430,7 +436,7 @@ class Logs(Base):
         print(f"100 MB of log in {time.monotonic() - start:.2f} s, RSS {rss_kib} KiB, "
               f"slowest request beside it {slowest * 1000:.0f} ms")
         self.assertEqual(total, 100000 * 1001)
-        if not os.environ.get("KEELSON_WRAP") and "asan" not in RIG:
+        if not sanitized(self.rig.pid):
             self.assertLess(rss_kib, 40 * 1024)
             self.assertLess(slowest, 1)
         connection.close()
@@ -534,7 +540,7 @@ class Relay(Base):
                 break
             total += len(data)
         self.assertEqual(total, 64 * 1024 * 1024)
-        if not os.environ.get("KEELSON_WRAP") and "asan" not in RIG:
+        if not sanitized(self.rig.pid):
             self.assertLess(rss_kib, 40 * 1024)
         sock.close()
 
