@@ -20,7 +20,8 @@ struct proxy {
 	char *const *argv;
 	struct config *config;
 	char *node_name;
-	bool v6; /* the host has IPv6 */
+	bool v6;             /* the host has IPv6 */
+	bool starts_plugins; /* the kubeconfig has a credential plugin */
 
 	sd_event *loop;
 	struct kube_client *client;

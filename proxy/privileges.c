@@ -2,6 +2,8 @@
 #include "privileges.h"
 
 #include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
@@ -58,5 +60,177 @@ int privileges_drop(struct err *e)
 	cap_free(wanted);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_os(e, errno, "no_new_privs");
+	return r;
+}
+
+/* ---- system calls ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* clang-format off: a table */
+static const char *const allowed[] = {
+	/* memory and threads of the resolver */
+	"brk",
+	"mmap",
+	"munmap",
+	"mprotect",
+	"mremap",
+	"madvise",
+	"futex",
+	"set_robust_list",
+	"rseq",
+	"set_tid_address",
+	"clone",
+	"clone3",
+	"exit",
+	"exit_group",
+	"sched_yield",
+	"sched_getaffinity",
+	"membarrier",
+	"arch_prctl",
+	"prctl",
+	/* files: configuration, credentials, /proc, sysctls */
+	"read",
+	"readv",
+	"pread64",
+	"write",
+	"writev",
+	"lseek",
+	"open",
+	"openat",
+	"close",
+	"stat",
+	"fstat",
+	"lstat",
+	"newfstatat",
+	"statx",
+	"statfs",
+	"fstatfs",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"readlink",
+	"readlinkat",
+	"getdents64",
+	"fcntl",
+	"ioctl",
+	"dup",
+	"uname",
+	/* sockets: the API server, our servers, netlink, the supervisor */
+	"socket",
+	"socketpair",
+	"bind",
+	"listen",
+	"accept",
+	"accept4",
+	"connect",
+	"shutdown",
+	"getsockname",
+	"getpeername",
+	"getsockopt",
+	"setsockopt",
+	"sendto",
+	"sendmsg",
+	"sendmmsg",
+	"recvfrom",
+	"recvmsg",
+	"recvmmsg",
+	/* the loop: descriptors, timers, signals */
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_pwait2",
+	"poll",
+	"ppoll",
+	"select",
+	"pselect6",
+	"eventfd2",
+	"pipe2",
+	"timerfd_create",
+	"timerfd_settime",
+	"timerfd_gettime",
+	"signalfd4",
+	"inotify_init1",
+	"inotify_add_watch",
+	"inotify_rm_watch",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"rt_sigtimedwait",
+	"sigaltstack",
+	"tgkill",
+	"restart_syscall",
+	"nanosleep",
+	"clock_nanosleep",
+	"clock_gettime",
+	"clock_getres",
+	"gettimeofday",
+	"time",
+	/* facts about ourselves */
+	"getpid",
+	"gettid",
+	"getppid",
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"capget",
+	"getrandom",
+	"getrusage",
+	"getrlimit",
+	"prlimit64",
+	"sysinfo",
+	"times",
+};
+
+static const char *const for_children[] = {
+	"execve",  "vfork", "fork", "wait4", "waitid", "kill",   "pidfd_open", "pidfd_send_signal",
+	"setpgid", "dup2",  "dup3", "pipe",  "chdir",  "getcwd", "umask",      "rt_sigsuspend",
+};
+/* clang-format on */
+
+/* A name that this architecture does not have is passed over. */
+static int allow(scmp_filter_ctx filter, const char *const *names, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		int number = seccomp_syscall_resolve_name(names[i]), rc = 0;
+
+		if (number >= 0)
+			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+		if (rc < 0)
+			return err_os(e, -rc, "system call filter: %s", names[i]);
+	}
+	return 0;
+}
+
+int privileges_filter(bool with_children, struct err *e)
+{
+	/* as on a kernel without the call: libraries know what to do then */
+	scmp_filter_ctx filter = SANITIZED ? NULL : seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	int rc = 0, r = 0;
+
+	if (SANITIZED)
+		return 0;
+	if (!filter)
+		return err_set(e, ERR_INTERNAL, "system call filter");
+	r = allow(filter, allowed, ARRAY_SIZE(allowed), e);
+	if (r == 0 && with_children)
+		r = allow(filter, for_children, ARRAY_SIZE(for_children), e);
+	if (r == 0)
+		rc = seccomp_load(filter);
+	if (rc < 0)
+		r = err_os(e, -rc, "system call filter");
+	seccomp_release(filter);
 	return r;
 }

@@ -337,6 +337,9 @@ static void on_kubeconfig_changed(void *ctx)
 		log_err(&e, "the credentials stay as they were");
 		return;
 	}
+	if (credentials->exec && !p->starts_plugins)
+		log_warning(
+		    "the kubeconfig has a credential plugin now: it runs with the next start");
 	log_v(2, "kubeconfig read again");
 	kube_client_set_credentials(p->client, credentials);
 }
@@ -435,8 +438,10 @@ static int make_client(struct proxy *p, struct err *e)
 		.burst = c->burst,
 	};
 
-	if (load_credentials(c, &credentials, e) < 0 ||
-	    kube_client_new(p->loop, credentials, &options, &p->client, e) < 0)
+	if (load_credentials(c, &credentials, e) < 0)
+		return err_wrap(e, "API server client");
+	p->starts_plugins = credentials->exec != NULL;
+	if (kube_client_new(p->loop, credentials, &options, &p->client, e) < 0)
 		return err_wrap(e, "API server client");
 	p->events = event_recorder_new(p->client, p->loop, "kube-proxy", p->node_name,
 				       (float)c->qps, c->burst);
@@ -492,6 +497,8 @@ static int make_all(struct proxy *p, struct err *e)
 		return err_set(e, ERR_INTERNAL, "no timer");
 	make_informers(p);
 	watch_files(p);
+	if (privileges_filter(p->starts_plugins, e) < 0)
+		log_err_warning(e, "may make any system call");
 	proxy_node_event(p, EVENT_NORMAL, "Starting", "");
 	/* ready is: configuration valid; the API server may be reached through this very proxy */
 	sd_notify(0, "READY=1");

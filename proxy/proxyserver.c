@@ -168,7 +168,7 @@ static void serve_statusz(void *ctx, struct conn *c)
 		   "kube-proxy statusz\n\nUp: %lld s\nBinary version: %s\nImplementation: keelson "
 		   "%s\nNode: %s\nProgramming: %s\nServices: %llu\nEndpoints: %llu\nPaths:",
 		   (long long)((clock_wall_usec() - p->start_usec) / USEC_PER_SEC),
-		   KUBE_VERSION + 1, KEELSON_VERSION, p->node_name,
+		   &KUBE_VERSION[1], KEELSON_VERSION, p->node_name,
 		   status.started ? "yes" : "not yet", (unsigned long long)status.services,
 		   (unsigned long long)status.endpoints);
 	for (size_t i = 0; i < ARRAY_SIZE(monitor_endpoints); i++)
