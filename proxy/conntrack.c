@@ -10,8 +10,8 @@
 
 #include "base/vec.h"
 
-/* Parts of CTA_FILTER's flags, as the kernel's header of 2020 has them; Debian's lacks them. */
-enum { FILTER = 25, FILTER_ORIGINAL = 1, FILTER_REPLY = 2, FILTER_PROTO = 1 << 3 };
+/* The bit of a filter's flags that means the protocol's number: no header has it. */
+enum { FILTER_PROTO = 1 << 3 };
 
 struct sweep {
 	const struct ctplan *plan;
@@ -58,9 +58,9 @@ static int dump(struct nftio *io, enum dataplane_family f, bool filter, struct s
 		mnl_attr_put_u8(h, CTA_PROTO_NUM, IPPROTO_UDP);
 		mnl_attr_nest_end(h, proto);
 		mnl_attr_nest_end(h, tuple);
-		flags = mnl_attr_nest_start(h, FILTER);
-		mnl_attr_put_u32(h, FILTER_ORIGINAL, FILTER_PROTO);
-		mnl_attr_put_u32(h, FILTER_REPLY, 0);
+		flags = mnl_attr_nest_start(h, CTA_FILTER);
+		mnl_attr_put_u32(h, CTA_FILTER_ORIG_FLAGS, FILTER_PROTO);
+		mnl_attr_put_u32(h, CTA_FILTER_REPLY_FLAGS, 0);
 		mnl_attr_nest_end(h, flags);
 	}
 	return nftio_request(io, h, take_entry, s, e);
