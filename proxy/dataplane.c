@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conntrack.h"
 #include "nftio.h"
 #include "program.h"
 #include "svcexplain.h"
@@ -514,6 +515,28 @@ static void ended(struct dataplane *d, enum dataplane_family f, const struct pro
 		d->ops.synced(d->ctx, f, result->full, took_usec, e ? 0 : trigger, e);
 }
 
+/* After the rules: what was remembered of UDP under the old ones. */
+static void sweep(struct dataplane *d, enum dataplane_family f)
+{
+	struct dpfamily *fam = &d->family[f];
+	struct ctplan *plan = program_ctplan(fam->program);
+	uint64_t deleted = 0;
+	struct err e;
+
+	if (ctplan_empty(plan))
+		return;
+	d->node_port_ips.n = 0;
+	if (!covers_all(d, f))
+		read_node_port_ips(d, f);
+	if (conntrack_sweep(d->io, f, plan, d->node_port_ips.v, d->node_port_ips.n, &deleted, &e) <
+	    0) {
+		fam->cleanup_failures++;
+		log_err_warning(&e, "services of IPv%d", f == DATAPLANE_IPV4 ? 4 : 6);
+	}
+	fam->conntrack_deleted += deleted;
+	ctplan_fini(plan);
+}
+
 static bool wants_sync(const struct dpfamily *fam, int64_t now)
 {
 	int64_t due = program_due_usec(fam->program);
@@ -573,6 +596,8 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 			continue;
 		r = program_sync(d->family[f].program, now, &result, &e);
 		ended(d, f, &result, clock_mono_usec() - begin, r < 0 ? &e : NULL);
+		if (r == 0)
+			sweep(d, f);
 		large |= result.full || result.adds > LARGE_SYNC;
 	}
 	/* what a large transaction took goes back at once: it is many times what stays */

@@ -37,7 +37,7 @@ static void append_time(struct str *out, int64_t usec)
 {
 	time_t sec = (time_t)(usec / USEC_PER_SEC);
 	long fraction = (long)(usec % USEC_PER_SEC);
-	char text[40], digits[10];
+	char text[40], digits[24];
 	size_t len;
 	struct tm tm;
 
@@ -48,9 +48,9 @@ static void append_time(struct str *out, int64_t usec)
 	gmtime_r(&sec, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	str_printf(out, "\"%s", text);
-	len = (size_t)snprintf(digits, sizeof(digits), ".%06ld", fraction);
-	while (fraction && digits[len - 1] == '0')
-		digits[--len] = 0;
+	snprintf(digits, sizeof(digits), ".%06ld", fraction);
+	for (len = strlen(digits); fraction && len > 1 && digits[len - 1] == '0'; len--)
+		digits[len - 1] = 0;
 	str_printf(out, "%sZ\"", fraction ? digits : "");
 }
 

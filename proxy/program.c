@@ -1,6 +1,8 @@
 /* One family's table: from services to transactions (contract in program.h). Effect. */
 #include "program.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +52,7 @@ struct program {
 	struct ids ids;
 	VEC(struct freed_id) freed;
 	uint64_t no_local[2];
+	struct ctplan ctplan;
 	size_t blocked;
 	bool released; /* a front end became free */
 
@@ -113,6 +116,7 @@ void program_free(struct program *p)
 	map_fini(&p->claims);
 	map_fini(&p->shared);
 	free_values(&p->graves);
+	ctplan_fini(&p->ctplan);
 	nftplan_fini(&p->plan);
 	nftlist_fini(&p->node_list);
 	ids_fini(&p->ids);
@@ -178,6 +182,11 @@ int64_t program_due_usec(const struct program *p)
 const uint64_t *program_no_local(const struct program *p)
 {
 	return p->no_local;
+}
+
+struct ctplan *program_ctplan(struct program *p)
+{
+	return &p->ctplan;
 }
 
 void program_model(const struct program *p, const struct svc *svc, const struct svcport *port,
@@ -434,6 +443,46 @@ static bool take_ids(struct program *p, const struct svcmodel *m, uint32_t *ids)
 	       (!m->used[SVC_LOCAL] || take_id(p, m, &ids[SVC_LOCAL]));
 }
 
+/* UDP connections */
+
+/* Whatever was a UDP front end until now: if it still is one, allow_connections says so later. */
+static void doubt_connections(struct program *p, const struct nftlist *list)
+{
+	struct nftref e;
+
+	for (size_t at = 0; nftlist_next(list, p->family, &at, &e);) {
+		bool node = e.set == NFTSET_NODE_PORTS || e.set == NFTSET_NODE_PORTS_EXTERNAL;
+		struct addr a = { .len = (uint8_t)nft_addr_len(p->family) };
+		const uint8_t *proto = node ? e.key : e.key + a.len;
+		uint16_t port;
+
+		if (!nftset_is_front(e.set) || *proto != IPPROTO_UDP)
+			continue;
+		memcpy(a.b, e.key, a.len);
+		memcpy(&port, proto + 4, sizeof(port));
+		ctplan_front(&p->ctplan, node ? NULL : &a, ntohs(port));
+	}
+}
+
+/* Connections to any endpoint that serves live on, whatever policies say of new ones. */
+static void allow_connections(struct program *p, const struct svcmodel *m)
+{
+	for (size_t i = 0; m->proto == IPPROTO_UDP && i < m->fronts.n; i++) {
+		const struct svcfront *front = &m->fronts.v[i];
+		struct ctfront *f = ctplan_front(
+		    &p->ctplan, front->kind == SVC_NODE_PORT ? NULL : &front->addr, front->port);
+
+		for (size_t j = 0; j < m->n_endpoints; j++) {
+			struct addr a = { .len = (uint8_t)nft_addr_len(p->family) };
+
+			if (!(m->endpoints[j].flags & ENDPOINT_SERVING))
+				continue;
+			memcpy(a.b, m->endpoints[j].addr, a.len);
+			ctplan_allow(f, &a, m->endpoints[j].port);
+		}
+	}
+}
+
 /* Lists */
 
 static const struct nftlist *held(const struct program *p, const struct svc *svc, uint32_t id)
@@ -467,6 +516,7 @@ static void add_port(struct program *p, struct svc *svc, struct svcport *port)
 			 port->port, FRONT_ENDPOINTS_MAX);
 		p->warn(p->ctx, svc, "TooManyEndpoints", text);
 	}
+	allow_connections(p, &m);
 	svc->family[p->family].truncated |= m.truncated;
 	svc->family[p->family].no_local[0] |= m.no_local_inside;
 	svc->family[p->family].no_local[1] |= m.no_local_outside;
@@ -528,6 +578,7 @@ static void rebuild(struct program *p, struct svc *svc)
 	struct nftlist *list = &svc->family[p->family].list, fresh;
 	bool truncated = svc->family[p->family].truncated;
 
+	doubt_connections(p, list);
 	count_no_local(p, svc, -1);
 	memset(svc->family[p->family].no_local, 0, sizeof(svc->family[p->family].no_local));
 	for (size_t i = 0; i < svc->ports.n; i++)
@@ -598,6 +649,7 @@ static void seed(struct program *p, const struct nftdump *d, const struct nftlis
 		map_put(&p->kernel_fronts, key, (void *)(size_t)value);
 	}
 	memcpy(p->settings.timeout_sec, d->timeout_sec, sizeof(d->timeout_sec));
+	doubt_connections(p, have);
 	p->seeded = true;
 }
 

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "ctplan.h"
 #include "nftio.h"
 #include "skeleton.h"
 #include "svcmodel.h"
@@ -45,6 +46,10 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 int64_t program_due_usec(const struct program *p);
 /* Services that policy Local leaves without an endpoint here: inside, outside. */
 const uint64_t *program_no_local(const struct program *p);
+
+/* UDP front ends that changed since their connections were last looked at; the caller empties it.
+ */
+struct ctplan *program_ctplan(struct program *p);
 
 /* The model of a service port as it is programmed. endpoints is the caller's scratch space. */
 void program_model(const struct program *p, const struct svc *svc, const struct svcport *port,

@@ -309,7 +309,7 @@ static const struct informer_ops node_ops = { on_node, on_node_updated, on_node_
 
 static int load_credentials(const struct config *c, struct kube_credentials **ret, struct err *e)
 {
-	struct kube_credentials *credentials;
+	struct kube_credentials *credentials = NULL;
 
 	if (!str_empty(c->kubeconfig)) {
 		if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0)
@@ -330,7 +330,7 @@ static int load_credentials(const struct config *c, struct kube_credentials **re
 static void on_kubeconfig_changed(void *ctx)
 {
 	struct proxy *p = ctx;
-	struct kube_credentials *credentials;
+	struct kube_credentials *credentials = NULL;
 	struct err e;
 
 	if (load_credentials(p->config, &credentials, &e) < 0) {
@@ -431,7 +431,7 @@ static void set_oom_score(const struct config *c)
 static int make_client(struct proxy *p, struct err *e)
 {
 	const struct config *c = p->config;
-	struct kube_credentials *credentials;
+	struct kube_credentials *credentials = NULL;
 	const struct kube_client_options options = {
 		.user_agent = "keelson-proxy/" KUBE_VERSION,
 		.qps = (float)c->qps,

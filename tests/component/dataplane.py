@@ -44,8 +44,11 @@ class Driver:
         self.objects[kind, o["metadata"].get("namespace"), o["metadata"]["name"]] = kind, o
         self.send(**{kind: o})
 
-    def remove(self, kind, ns, name):
+    def remove_silently(self, kind, ns, name):
         del self.objects[kind, ns, name]
+
+    def remove(self, kind, ns, name):
+        self.remove_silently(kind, ns, name)
         self.send(**{f"remove-{kind}": f"{ns}/{name}"})
 
     def ask(self, command, value=True):
@@ -460,6 +463,73 @@ def test_established_live_on(bed):
         assert h.ask()[0] == "p11"
         h.close()
     check(bed, "service is gone", "c", V4["n1"], 30054, ["refused"], "TCP")
+
+
+def flows(bed, family):
+    """UDP connections that node 1 knows of, to service addresses."""
+    out = bed.ns["n1"].exec("conntrack", "-L", "-f", family, "-p", "udp", check=False)
+    return [x for x in out.splitlines() if "dport=80 " in x or "dport=3006" in x]
+
+
+def test_udp_connections(bed):
+    """A client that keeps its source port follows the endpoints; nothing of a gone service stays."""
+    bed.service(60, type="NodePort")
+    bed.endpoints(60, ["p11"])
+    bed.d.sync()
+    kept = [Conn(bed.ns["c"], "UDP", *to, source_port=4000 + i)
+            for i, to in enumerate((a[front], port) for a in (V4, V6)
+                                   for front, port in (("svc", 80), ("n1", 30060))
+                                   for a in ({**a, "svc": a["svc"] + "60"},))]
+    for c in kept:
+        assert c.ask()[0] == "p11"
+    bed.endpoints(60, ["p11", "p12"])
+    bed.d.sync()
+    for c in kept:
+        assert c.ask()[0] == "p11", "a connection to an endpoint that is there was moved"
+    bed.endpoints(60, ["p12", ("p11", GOING)])
+    bed.d.sync()
+    for c in kept:
+        assert c.ask()[0] == "p11", "a connection to an endpoint that still serves was moved"
+    bed.endpoints(60, ["p12"])
+    bed.d.sync()
+    for c in kept:
+        assert c.ask()[0] == "p12", "a connection to an endpoint that went stays with it"
+    bed.d.kill()
+    bed.d.remove_silently("slice", "t", "s60-ipv4")
+    bed.d.remove_silently("slice", "t", "s60-ipv6")
+    bed.d.start()
+    bed.d.sync()
+    assert not flows(bed, "ipv4") + flows(bed, "ipv6"), "connections of endpoints that went meanwhile"
+    bed.endpoints(60, ["p11"])
+    bed.d.sync()
+    for c in kept:
+        assert c.ask()[0] == "p11"
+    bed.d.remove("service", "t", "s60")
+    bed.d.sync()
+    assert not flows(bed, "ipv4") + flows(bed, "ipv6"), "connections of a service that went"
+    for c in kept:
+        c.close()
+
+
+def test_udp_before_the_service(bed):
+    """Who sends before the service is there gets through once it is."""
+    bed.d.send(cidrs=[])
+    bed.d.sync()
+    bed.ns["n1"].ip("route", "replace", "10.96.0.61/32", "via", "192.168.50.2")
+    c = Conn(bed.ns["c"], "UDP", "10.96.0.61", 80, timeout=0.3, source_port=4100)
+    for _ in range(2):
+        try:
+            c.ask()
+            raise AssertionError("answered by nobody")
+        except TimeoutError:
+            pass
+    bed.service(61)
+    bed.endpoints(61, ["p12"])
+    bed.d.sync()
+    assert c.ask()[0] == "p12"
+    c.close()
+    bed.d.send(cidrs=["10.96.0.0/16", "fd96::/112"])
+    bed.d.sync()
 
 
 def test_conflict(bed):
