@@ -27,25 +27,31 @@ bool ids_claim(struct ids *s, uint32_t id)
 	if (s->word[id / 64] & bit)
 		return false;
 	s->word[id / 64] |= bit;
+	if (id >= s->next)
+		s->next = id + 1;
 	return true;
 }
 
-uint32_t ids_take(struct ids *s, uint32_t step, uint32_t rest, uint32_t max)
+static uint32_t take_from(struct ids *s, uint32_t from, uint32_t step, uint32_t rest, uint32_t max)
 {
-	while (s->hint < s->n_words && s->word[s->hint] == UINT64_MAX)
-		s->hint++;
-	for (uint32_t id = (uint32_t)(s->hint * 64) / step * step + rest; id <= max; id += step) {
+	uint32_t id = from / step * step + rest;
+
+	for (id = id < from ? id + step : id; id <= max; id += step) {
 		if (ids_claim(s, id))
 			return id;
 	}
 	return 0;
 }
 
+uint32_t ids_take(struct ids *s, uint32_t step, uint32_t rest, uint32_t max)
+{
+	uint32_t id = take_from(s, s->next, step, rest, max);
+
+	return id ? id : take_from(s, 0, step, rest, max);
+}
+
 void ids_give(struct ids *s, uint32_t id)
 {
-	if (!id || id / 64 >= s->n_words)
-		return;
-	s->word[id / 64] &= ~((uint64_t)1 << id % 64);
-	if (s->hint > id / 64)
-		s->hint = id / 64;
+	if (id && id / 64 < s->n_words)
+		s->word[id / 64] &= ~((uint64_t)1 << id % 64);
 }

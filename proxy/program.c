@@ -391,18 +391,27 @@ static uint32_t inherited_id(struct program *p, const struct svcmodel *m, enum s
 	for (size_t i = 0; p->kernel_fronts.count && i < m->fronts.n; i++) {
 		const struct svcfront *front = &m->fronts.v[i];
 		enum svc_target target = policy == SVC_LOCAL ? SVC_TO_LOCAL : SVC_TO_CLUSTER;
-		bool outside = front->inside != target;
+		/* source ranges hang on the id even where all is rejected */
+		bool ranges = policy == SVC_CLUSTER && front->firewall;
+		bool outside = front->inside != target && front->outside == target;
 		struct nftelem e = ruleset_front_key(m, front, outside);
 		size_t value;
 
-		if (front->inside != target && front->outside != target)
+		if (front->inside != target && front->outside != target && !ranges)
 			continue;
 		key_text(e.set, e.key, nftset_key_len(e.set, p->family), key);
 		value = (size_t)map_get(&p->kernel_fronts, key);
-		if (value && (value & FRONT_CLASS_MASK) <= FRONT_CLASSES)
+		if (value >> FRONT_ID_SHIFT &&
+		    ((value & FRONT_CLASS_MASK) <= FRONT_CLASSES || ranges))
 			return (uint32_t)value >> FRONT_ID_SHIFT;
 	}
 	return 0;
+}
+
+/* Source ranges are found by a list's id, even where the list is empty. */
+static bool needs_id(const struct svcmodel *m, enum svc_policy policy)
+{
+	return m->used[policy] || (policy == SVC_CLUSTER && m->source_ranges.n);
 }
 
 static bool take_id(struct program *p, const struct svcmodel *m, uint32_t *id)
@@ -423,7 +432,7 @@ static bool take_id(struct program *p, const struct svcmodel *m, uint32_t *id)
 static void inherit_id(struct program *p, const struct svcmodel *m, enum svc_policy policy,
 		       uint32_t *id)
 {
-	uint32_t old = m->used[policy] && !*id ? inherited_id(p, m, policy) : 0;
+	uint32_t old = needs_id(m, policy) && !*id ? inherited_id(p, m, policy) : 0;
 
 	if (!old)
 		return;
@@ -434,13 +443,18 @@ static void inherit_id(struct program *p, const struct svcmodel *m, enum svc_pol
 		*id = old;
 }
 
+/* A list that no front end leads to has none. */
 static bool take_ids(struct program *p, const struct svcmodel *m, uint32_t *ids)
 {
-	/* source ranges are found by a list's id, even where the list is empty */
-	bool cluster = m->used[SVC_CLUSTER] || m->source_ranges.n;
+	bool ok = true;
 
-	return (!cluster || take_id(p, m, &ids[SVC_CLUSTER])) &&
-	       (!m->used[SVC_LOCAL] || take_id(p, m, &ids[SVC_LOCAL]));
+	for (unsigned policy = 0; policy < SVC_POLICIES; policy++) {
+		if (needs_id(m, policy))
+			ok &= take_id(p, m, &ids[policy]);
+		else
+			release_id(p, &ids[policy]);
+	}
+	return ok;
 }
 
 /* UDP connections */

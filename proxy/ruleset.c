@@ -186,37 +186,71 @@ static void pool_fini(struct pool *p)
 	free(p->at);
 }
 
-/* Who sits where in the kernel. The first place of a member is its own; all leads to it. */
-static void recall(struct pool *p, enum nftset set, size_t limit)
+/* The next element of that set and this list. */
+static bool next_held(const struct pool *p, enum nftset set, size_t *at, struct nftref *ret)
+{
+	uint32_t id;
+
+	while (p->have && nftlist_next(p->have, p->m->family, at, ret)) {
+		memcpy(&id, ret->key, sizeof(id));
+		if (ret->set == set && id >> FRONT_ID_SHIFT == p->id)
+			return true;
+	}
+	return false;
+}
+
+static void claim_place(struct pool *p, uint32_t place)
+{
+	uint16_t who = p->was[place];
+
+	if (who == NOWHERE || p->placed[who])
+		return;
+	p->placed[who] = true;
+	p->at[place] = who;
+}
+
+/* Who sits where in the kernel. */
+static void recall_slots(struct pool *p)
 {
 	struct nftref e;
 
-	for (size_t at = 0; p->have && nftlist_next(p->have, p->m->family, &at, &e);) {
-		uint32_t id, place;
-		uint16_t who;
+	for (size_t at = 0; next_held(p, NFTSET_ENDPOINTS, &at, &e);) {
+		uint32_t slot;
 
-		if (e.set != set)
+		memcpy(&slot, e.key + 4, sizeof(slot));
+		if (slot >= p->n)
 			continue;
-		memcpy(&id, e.key, sizeof(id));
-		if (id >> FRONT_ID_SHIFT != p->id)
-			continue;
-		place = id & FRONT_STICKY_MASK;
-		if (set == NFTSET_ENDPOINTS)
-			memcpy(&place, e.key + 4, sizeof(place));
-		if (place >= limit)
-			continue;
-		if (set == NFTSET_STICKY && place >= p->n_at)
-			p->n_at = place + 1;
-		who = p->was[place] = find_member(p, e.data);
-		if (who == NOWHERE || p->placed[who])
-			continue;
-		p->placed[who] = true;
-		p->at[place] = who;
+		p->was[slot] = find_member(p, e.data);
+		claim_place(p, slot);
 	}
 }
 
-/* Those without a place take the lowest free one. */
-static void settle(struct pool *p)
+/* A value that a slot gives out is its endpoint's own; others only lead there. */
+static void recall_sticky(struct pool *p)
+{
+	struct nftref e;
+	uint32_t value;
+
+	for (size_t at = 0; next_held(p, NFTSET_STICKY, &at, &e);) {
+		memcpy(&value, e.key, sizeof(value));
+		value &= FRONT_STICKY_MASK;
+		if (value >= FRONT_ENDPOINTS_MAX)
+			continue;
+		p->was[value] = find_member(p, e.data);
+		if (value >= p->n_at)
+			p->n_at = value + 1;
+	}
+	for (size_t at = 0; next_held(p, NFTSET_SLOTS, &at, &e);) {
+		memcpy(&value, e.data, sizeof(value));
+		value &= FRONT_STICKY_MASK;
+		if (value < FRONT_ENDPOINTS_MAX)
+			claim_place(p, value);
+	}
+}
+
+/* Those without a place take a new one below fresh, else the lowest free one: free are sticky
+ * values of endpoints that went, and their clients would move a second time. */
+static void settle(struct pool *p, size_t fresh)
 {
 	size_t place = 0;
 
@@ -225,10 +259,22 @@ static void settle(struct pool *p)
 			continue;
 		while (p->at[place] != NOWHERE)
 			place++;
+		if (p->n_at < fresh) {
+			p->at[p->n_at++] = (uint16_t)i;
+			continue;
+		}
 		p->at[place] = (uint16_t)i;
 		if (place >= p->n_at)
 			p->n_at = place + 1;
 	}
+}
+
+/* How many sticky values a list may have before those of endpoints that went are used again. */
+static size_t sticky_limit(const struct pool *p)
+{
+	size_t limit = 64 + 8 * p->n;
+
+	return limit < FRONT_ENDPOINTS_MAX ? limit : FRONT_ENDPOINTS_MAX;
 }
 
 static struct nftelem slot_elem(enum nftset set, uint32_t id, uint32_t slot)
@@ -246,8 +292,8 @@ static void add_plain_list(struct pool *p, nftelems *out)
 {
 	size_t slots = front_class_slots(front_class_of(p->n));
 
-	recall(p, NFTSET_ENDPOINTS, p->n);
-	settle(p);
+	recall_slots(p);
+	settle(p, 0);
 	for (size_t slot = 0; slot < slots; slot++) {
 		struct nftelem e = slot_elem(NFTSET_ENDPOINTS, p->id, (uint32_t)slot);
 
@@ -260,8 +306,8 @@ static void add_sticky_list(struct pool *p, nftelems *out)
 {
 	size_t slots = front_class_slots(front_class_of(p->n)), owner = 0;
 
-	recall(p, NFTSET_STICKY, FRONT_ENDPOINTS_MAX);
-	settle(p);
+	recall_sticky(p);
+	settle(p, sticky_limit(p));
 	for (size_t place = 0; place < p->n_at; place++) {
 		struct nftelem e = { .set = NFTSET_STICKY };
 		uint32_t value = front_value(p->id, (unsigned)place);
@@ -286,25 +332,6 @@ static void add_sticky_list(struct pool *p, nftelems *out)
 	}
 }
 
-/* A list that is empty for now keeps its sticky values: clients that still hold one must lead
- * somewhere the moment endpoints are back. */
-static void keep_sticky(const struct pool *p, nftelems *out)
-{
-	struct nftref r;
-
-	for (size_t at = 0; p->have && nftlist_next(p->have, p->m->family, &at, &r);) {
-		struct nftelem e = { .set = NFTSET_STICKY };
-		uint32_t id;
-
-		memcpy(&id, r.key, sizeof(id));
-		if (r.set != NFTSET_STICKY || id >> FRONT_ID_SHIFT != p->id)
-			continue;
-		memcpy(e.key, r.key, r.key_len);
-		memcpy(e.data, r.data, r.data_len);
-		vec_push(out, e);
-	}
-}
-
 void ruleset_list(const struct svcmodel *m, enum svc_policy policy, uint32_t id,
 		  const struct nftlist *have, nftelems *out)
 {
@@ -313,9 +340,7 @@ void ruleset_list(const struct svcmodel *m, enum svc_policy policy, uint32_t id,
 	if (!id)
 		return;
 	pool_init(&p, m, policy, id, have);
-	if (m->affinity_sec && !p.n)
-		keep_sticky(&p, out);
-	else if (m->affinity_sec)
+	if (p.n && m->affinity_sec)
 		add_sticky_list(&p, out);
 	else if (p.n)
 		add_plain_list(&p, out);

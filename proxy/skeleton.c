@@ -257,6 +257,13 @@ static void dispatch_rules(const struct skeleton_settings *in, struct skeleton *
 	OP(r, REJECT, .a = 0);
 }
 
+static void sticky_endpoint(struct skelrule *r)
+{
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY)->name);
+	OP(r, DNAT, .a = 0);
+}
+
 static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 {
 	struct skelrule *r = rule(s, "sticky");
@@ -293,10 +300,17 @@ static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 		OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = in->timeout_sec[n],
 		   .name = SKEL_AFFINITY);
 		r = rule(s, name);
-		OP(r, LOAD_PRIORITY, .a = 0);
-		OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY)->name);
-		OP(r, DNAT, .a = 0);
+		sticky_endpoint(r);
+		/* a value from before the list was empty for a while: its first endpoint will do */
+		r = rule(s, name);
+		load_list(r);
+		OP(r, RANDOM, .a = 1, .b = 1);
+		OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_SLOTS)->name);
+		OP(r, SET_PRIORITY, .a = 0);
+		OP(r, GOTO, .name = "first");
 	}
+	r = rule(s, "first");
+	sticky_endpoint(r);
 }
 
 static void class_vmap(struct skeleton *s, const char *map, uint32_t key, const char *target)
@@ -391,7 +405,8 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	static const char *const plain[] = { "from-pod",      "from-node",   "from-outside",
 					     "inside",        "inside-masq", "dispatch",
 					     "dispatch-masq", "firewall",    "reject",
-					     "sticky",        "remember",    "masquerade" };
+					     "sticky",        "remember",    "first",
+					     "masquerade" };
 	struct skeleton s = { .family = in->family };
 
 	chain(&s, SKEL_PREROUTING, "prerouting");

@@ -1,0 +1,38 @@
+/* A packet's way through our table, as the kernel would take it, over the values that the pure code
+ * makes. Pure.
+ *
+ * Random choices are enumerated: a walk takes the choice it is told and says how many there are.
+ */
+#pragma once
+
+#include "skeleton.h"
+
+struct walk_client { /* what the affinity map remembers */
+	uint8_t key[20];
+	uint32_t value, timeout_sec;
+};
+
+struct walk_table {
+	const struct skeleton *skel;
+	const struct nftlist *list;
+	/* when not NULL, pointees are looked up here: a packet between two transactions */
+	const struct nftlist *later;
+	VEC(struct walk_client) clients;
+};
+
+struct walk_packet {
+	struct addr saddr, daddr;
+	uint16_t dport;
+	uint8_t proto;
+	const char *iif;
+	bool local_daddr; /* the FIB says so */
+	uint32_t mark, priority;
+	bool dnat, masquerade; /* out */
+};
+
+enum walk_verdict { WALK_PASS, WALK_DROP, WALK_REJECT, WALK_RESET, WALK_DNAT };
+
+/* hook: SKEL_PREROUTING or SKEL_OUTPUT; what is not stopped goes on through POSTROUTING. choices:
+ * how many there were, 1 at least. */
+enum walk_verdict walk(struct walk_table *t, struct walk_packet *p, enum skel_hook hook,
+		       unsigned choice, unsigned *ret_choices);
