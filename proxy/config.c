@@ -28,15 +28,10 @@ static void set_text(struct json_object *values, const char *key, const char *te
 static char *with_port(const char *address, int64_t port)
 {
 	struct addr bytes;
-	AUTO_FREE char *bare = NULL;
-	size_t len = strlen(address);
 
-	if (len > 1 && *address == '[' && address[len - 1] == ']')
-		bare = mem_strndup(address + 1, len - 2);
-	if (addr_parse(bare ? bare : address, &bytes, NULL) < 0)
+	if (addr_parse(address, &bytes, NULL) < 0)
 		return mem_strdup(address);
-	return str_fmt(bytes.len == 16 && !bare ? "[%s]:%lld" : "%s:%lld", address,
-		       (long long)port);
+	return str_fmt(bytes.len == 16 ? "[%s]:%lld" : "%s:%lld", address, (long long)port);
 }
 
 static void derive_address(struct json_object *values, const char *key, const char *fallback,
@@ -91,6 +86,9 @@ static void apply_shared_flags(struct json_object *values)
 	const char *block = mode_block(values);
 	bool ipvs = str_eq(block, "ipvs");
 
+	/* without a file the defaults are those of the default mode, whatever the mode is */
+	if (ipvs)
+		set_text(values, "ipvs.minSyncPeriod", "1s");
 	apply_to_block(values, "--masquerade-all", ipvs ? "iptables" : block, "masqueradeAll");
 	apply_to_block(values, ipvs ? "--ipvs-sync-period" : "--iptables-sync-period", block,
 		       "syncPeriod");
@@ -124,7 +122,8 @@ static struct json_object *counting(struct json_object *flags, char ***warnings)
 	return rest;
 }
 
-static int lower_host_name(struct json_object *values, struct err *e)
+/* A file's text is shown as it is; a flag's is not. */
+static int check_host_name(struct json_object *values, bool from_flag, struct err *e)
 {
 	const char *text = text_at(values, "hostnameOverride");
 	AUTO_FREE char *name = NULL;
@@ -133,7 +132,8 @@ static int lower_host_name(struct json_object *values, struct err *e)
 		return 0;
 	if (kube_hostname(text, &name, e) < 0)
 		return err_wrap(e, "hostnameOverride (--hostname-override)");
-	set_text(values, "hostnameOverride", name);
+	if (from_flag)
+		set_text(values, "hostnameOverride", name);
 	return 0;
 }
 
@@ -157,6 +157,7 @@ static struct json_object *shown_document(struct json_object *values)
 		set_text(shown, sync, "0s");
 		set_text(shown, least, "0s");
 	}
+	set_text(shown, "portRange", "");
 	json_object_object_add(
 	    shown, str_eq(own, "nftables") ? "iptables.masqueradeAll" : "nftables.masqueradeAll",
 	    json_object_new_boolean(0));
@@ -214,11 +215,10 @@ static int load(struct json_object *flags, struct json_object *values, char ***w
 		set_text(values, "mode", "iptables");
 	if (!*file)
 		apply_shared_flags(values);
-	conf_fill_defaults(&config_options, values);
 	if (str_eq(text_at(values, "mode"), "nftables") &&
 	    value_is_zero(OPTION_STRINGS, conf_get(values, "nodePortAddresses")))
 		conf_set(values, options_find(&config_options, "nodePortAddresses"), "primary");
-	if (lower_host_name(values, e) < 0)
+	if (check_host_name(values, conf_get(flags, "hostnameOverride"), e) < 0)
 		return -1;
 	return validate_values(values, e);
 }

@@ -140,6 +140,9 @@ static void check_cluster_cidr(struct check *c)
 		else
 			check_problem(c, path, "\"%s\" is not a CIDR", parts[i]);
 	}
+	/* splitting passes over empty pieces */
+	if (*text == ',' || str_ends(text, ",") || strstr(text, ",,"))
+		check_problem(c, path, "\"%s\" has an empty piece", text);
 	if (n == 2 && known == 2 && cidrs[0].addr.len == cidrs[1].addr.len)
 		check_problem(c, path, "\"%s\" holds two CIDRs of one family", text);
 	strv_free(parts);
@@ -186,6 +189,7 @@ int validate_values(struct json_object *values, struct err *e)
 	check_ranges(&c, ranges, ARRAY_SIZE(ranges));
 	check_choices(&c, choices, ARRAY_SIZE(choices));
 	check_gates(&c);
+	check_logging(&c);
 	check_mode(&c);
 	check_periods(&c);
 	check_host_port(&c, "healthzBindAddress");

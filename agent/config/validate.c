@@ -331,6 +331,7 @@ int validate_values(struct json_object *values, struct err *e)
 	check_ranges(&c, ranges, ARRAY_SIZE(ranges));
 	check_choices(&c, choices, ARRAY_SIZE(choices));
 	check_gates(&c);
+	check_logging(&c);
 	check_images(&c);
 	check_allocatable(&c);
 	check_reserved(&c, "systemReserved");

@@ -42,5 +42,6 @@ void check_problem(struct check *c, const char *path, const char *fmt, ...)
 void check_ranges(struct check *c, const struct check_range *ranges, size_t n);
 void check_choices(struct check *c, const struct check_choice *choices, size_t n);
 void check_gates(struct check *c); /* those that featureGates names */
+void check_logging(struct check *c); /* what the rows of conf/logging.h need of each other */
 /* The verdict; the check is empty again. */
 int check_end(struct check *c, struct err *e);

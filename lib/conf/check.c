@@ -135,6 +135,23 @@ void check_gates(struct check *c)
 	}
 }
 
+void check_logging(struct check *c)
+{
+	static const char *const alpha[] = { "logging.options.text.infoBufferSize",
+					     "logging.options.json.infoBufferSize" };
+	struct json_object *modules = check_get(c, "logging.vmodule");
+
+	for (size_t i = 0; i < ARRAY_SIZE(alpha); i++) {
+		const char *size = check_text(c, alpha[i]);
+
+		if (*size && !str_eq(size, "0") && !check_gate(c, "LoggingAlphaOptions"))
+			check_problem(c, alpha[i], "needs the feature gate LoggingAlphaOptions");
+	}
+	if (modules && json_object_array_length(modules) &&
+	    !str_eq(check_text(c, "logging.format"), "text"))
+		check_problem(c, "logging.vmodule", "needs logging.format text");
+}
+
 int check_end(struct check *c, struct err *e)
 {
 	AUTO_FREE char *text = str_take(&c->problems);

@@ -42,6 +42,9 @@ static int decode_option(const struct decode *d, const struct option *o, const c
 	bool in_item = str_ends(d->pattern, "[]");
 	struct json_object *value = NULL;
 
+	/* as upstream: null is "not set", but for durations that cannot be absent */
+	if (!tree && o->type == OPTION_DURATION && !(o->traits & OPTION_PTR))
+		return err_set(e, ERR_INVALID, "%s: must be a duration, not null", path);
 	if (!tree)
 		return 0;
 	if (options_is_list(o->type)) {
