@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "dataplane.h"
 #include "kube/version.h"
+#include "leftovers.h"
 #include "podnetwork.h"
 #include "proxy.h"
 
@@ -30,9 +31,17 @@ static int write_config(const struct config *c)
 
 static int cleanup(void)
 {
+	int (*const steps[])(struct err * e) = { dataplane_cleanup, podnetwork_cleanup,
+						 leftovers_remove };
 	struct err e;
+	int status = 0;
 
-	return dataplane_cleanup(&e) < 0 || podnetwork_cleanup(&e) < 0 ? fail(&e, 1) : 0;
+	/* one that fails does not keep the others from it */
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		if (steps[i](&e) < 0)
+			status = fail(&e, 1);
+	}
+	return status;
 }
 
 static int run(struct config **config, int argc, char *const *argv)

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -348,6 +349,22 @@ class Start(unittest.TestCase):
         record = api.path("cleanup.record")
         done = self.run_program("--cleanup", env={**os.environ, "FAKE_DATAPLANE": record})
         self.assertEqual((done.returncode, text_of(record)), (0, "cleanup\n"))
+
+    def test_cleanup_takes_what_kube_proxy_left(self):
+        if not all(shutil.which(x) for x in ("nft", "iptables-nft-restore")):
+            self.skipTest("nft or iptables is not installed")
+        restore = lambda text: subprocess.run(["iptables-nft-restore", "--noflush"], input=text, text=True, check=True)
+        subprocess.run(["nft", "add table ip kube-proxy; add table ip6 kube-proxy; add table ip mine"], check=True)
+        restore("*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n:MINE - [0:0]\n-A PREROUTING -j KUBE-SERVICES\n"
+                "-A PREROUTING -j MINE\n-A KUBE-SERVICES -j KUBE-SVC-A\nCOMMIT\n")
+        done = self.run_program("--cleanup")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        left = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True).stdout
+        self.assertNotIn("KUBE", left)
+        self.assertNotIn("kube-proxy", left)
+        self.assertIn("table ip mine", left)
+        self.assertIn("jump MINE", left)
+        self.assertEqual(self.run_program("--cleanup").returncode, 0)
 
     def test_taken_addresses(self):
         taken = socket.create_server(("127.0.0.1", 10300))

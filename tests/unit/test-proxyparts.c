@@ -12,6 +12,7 @@
 #include "base/proto.h"
 #include "health.h"
 #include "kube/time.h"
+#include "leftovers.h"
 #include "metrics.h"
 #include "nodeinfo.h"
 #include "settings.h"
@@ -515,14 +516,45 @@ static void conntrack_writes(void **state)
 	assert_int_equal(fs_remove_all(root, NULL), 0);
 }
 
+/* ---- leftovers ---- */
+
+static void only_kube_proxys_chains_go(void **state)
+{
+	static const char saved[] = "# Generated\n*filter\n:INPUT ACCEPT [1:2]\n"
+				    ":KUBE-FIREWALL - [0:0]\n:MINE - [0:0]\n"
+				    "-A INPUT -j KUBE-FIREWALL\n-A INPUT -j MINE\nCOMMIT\n"
+				    "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\n"
+				    ":KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n"
+				    "-A PREROUTING -m comment --comment \"kubernetes -j x\" -j "
+				    "KUBE-SERVICES\n-A PREROUTING -j CNI-DN\n"
+				    "-A KUBE-SERVICES -j KUBE-SVC-A\n"
+				    "-A KUBE-SVC-A -j DNAT --to-destination 10.0.0.1:80\nCOMMIT\n";
+	AUTO_STR script = { 0 }, none = { 0 };
+
+	(void)state;
+	leftovers_script(saved, &script);
+	assert_string_equal(str_text(&script),
+			    "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n"
+			    "-D PREROUTING -m comment --comment \"kubernetes -j x\" -j "
+			    "KUBE-SERVICES\n-X KUBE-SERVICES\n-X KUBE-SVC-A\nCOMMIT\n");
+	leftovers_script("", &none);
+	leftovers_script("COMMIT\n*nat\n:KUBE-SERVICES - [0:0]\n", &none);
+	assert_int_equal(none.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(health_documents),        cmocka_unit_test(service_documents),
-		cmocka_unit_test(metrics_are_upstreams),   cmocka_unit_test(node_addresses),
-		cmocka_unit_test(node_that_leaves),        cmocka_unit_test(settings_follow),
-		cmocka_unit_test(settings_are_questioned), cmocka_unit_test(conntrack_plans),
+		cmocka_unit_test(health_documents),
+		cmocka_unit_test(service_documents),
+		cmocka_unit_test(metrics_are_upstreams),
+		cmocka_unit_test(node_addresses),
+		cmocka_unit_test(node_that_leaves),
+		cmocka_unit_test(settings_follow),
+		cmocka_unit_test(settings_are_questioned),
+		cmocka_unit_test(conntrack_plans),
 		cmocka_unit_test(conntrack_writes),
+		cmocka_unit_test(only_kube_proxys_chains_go),
 	};
 
 	return cmocka_run_group_tests_name("proxyparts", tests, NULL, NULL);
