@@ -301,7 +301,7 @@ static void take(struct answer *a, const struct nlmsghdr *h)
 	}
 	if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
 		answer_end(a, h);
-	else if (!a->failed && a->fn && a->fn(a->ctx, h, h->nlmsg_len, &e) < 0)
+	else if (!a->failed && a->fn && a->fn(a->ctx, h, NLMSG_ALIGN((size_t)h->nlmsg_len), &e) < 0)
 		answer_fail(a, &e);
 }
 

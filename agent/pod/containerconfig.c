@@ -446,8 +446,8 @@ static void add_apparmor(const struct container_input *in, Cri__LinuxContainerSe
 	s->apparmor_profile = old;
 }
 
-static int security_context(const struct container_input *in,
-			    Cri__LinuxContainerSecurityContext **ret_context, struct err *e)
+int podconfig_security(const struct container_input *in,
+		       Cri__LinuxContainerSecurityContext **ret_context, struct err *e)
 {
 	const Core__SecurityContext *sc = in->container->spec->securitycontext;
 	const Core__PodSecurityContext *pod = in->spec->pod->spec->securitycontext;
@@ -508,8 +508,7 @@ int podconfig_container(const struct container_input *in, Cri__ContainerConfig *
 	c->tty = spec->tty;
 	c->linux = proto_new(&cri__linux_container_config__descriptor);
 	c->linux->resources = podconfig_resources(in->spec, spec, in->node);
-	if (security_context(in, &c->linux->security_context, e) < 0)
-		return -1;
+	c->linux->security_context = proto_dup(in->security);
 	*ret_config = TAKE(c);
 	return 0;
 }

@@ -21,16 +21,18 @@ const Core__ContainerStatus *containerstatus_find(Core__ContainerStatus *const *
 }
 
 /* API times carry whole seconds. */
+static Meta__Time *seconds(int64_t since_epoch)
+{
+	Meta__Time *t = proto_new(&meta__time__descriptor);
+
+	t->has_seconds = true;
+	t->seconds = since_epoch;
+	return t;
+}
+
 static Meta__Time *time_of(int64_t ns)
 {
-	Meta__Time *t;
-
-	if (ns <= 0)
-		return NULL;
-	t = proto_new(&meta__time__descriptor);
-	t->has_seconds = true;
-	t->seconds = ns / 1000000000;
-	return t;
+	return ns > 0 ? seconds(ns / 1000000000) : NULL;
 }
 
 static Core__ContainerState *new_state(void)
@@ -91,7 +93,8 @@ static Core__ContainerState *observed_state(const struct status_input *in,
 		return s;
 	case OBS_EXITED:
 		s = terminated_state(c->exit_code, exit_reason(c), c->message);
-		s->terminated->startedat = time_of(c->started_ns);
+		/* the epoch, as upstream, for one that ended without having started */
+		s->terminated->startedat = seconds(c->started_ns / 1000000000);
 		s->terminated->finishedat = time_of(c->finished_ns);
 		s->terminated->containerid = container_id(in, c);
 		return s;

@@ -44,22 +44,24 @@ int podconfig_sandbox(const struct podspec *spec, const struct podconfig_node *n
 		      unsigned attempt, Cri__PodSandboxConfig **ret_config,
 		      struct dns_warning *ret_warning, struct err *e);
 
-/* What the effects found out before a container is made. */
+/* What the effects found out before a container is made. podconfig_security needs what stands above
+ * security. */
 struct container_input {
 	const struct podspec *spec;
 	const struct container_spec *container;
 	const struct podconfig_node *node;
-	const struct env_list *env;
-	unsigned restart_count;
-	const char *image_ref;
 	bool image_has_uid;
 	int64_t image_uid;
 	const char *image_username;
+	const char *target_id; /* ephemeral: container whose PID namespace is joined */
+	const Cri__LinuxContainerSecurityContext *security;
+	const struct env_list *env;
+	unsigned restart_count;
+	const char *image_ref;
 	const char *const *mount_paths;  /* parallel to volumeMounts: where each volume is */
 	const char *const *mount_images; /* the same: ref of an image volume, or NULL */
 	const char *hosts_path;          /* the managed hosts file, or NULL */
 	const char *termination_path;    /* host file behind terminationMessagePath, or NULL */
-	const char *target_id;           /* ephemeral: container whose PID namespace is joined */
 	bool recursive_read_only;        /* the pod's runtime handler can mount so */
 };
 
@@ -67,6 +69,9 @@ struct container_input {
 int podconfig_recursive_read_only(const Core__VolumeMount *m, bool supported, bool *ret_on,
 				  struct err *e);
 
+/* Refuses a user that the pod's own rules forbid: before anything is made for the container. */
+int podconfig_security(const struct container_input *in,
+		       Cri__LinuxContainerSecurityContext **ret_context, struct err *e);
 int podconfig_container(const struct container_input *in, Cri__ContainerConfig **ret_config,
 			struct err *e);
 struct amounts;

@@ -117,10 +117,15 @@ static int make_beneath(int volume_fd, const char *sub_path, mode_t mode, struct
 static int open_sub_path(int volume_fd, const char *sub_path, bool *ret_making, struct err *e)
 {
 	struct stat st;
-	int fd = fs_open_beneath(volume_fd, sub_path, O_PATH, 0, e);
+	struct err missing;
+	int fd = fs_open_beneath(volume_fd, sub_path, O_PATH, 0, &missing);
 
-	if (fd >= 0 || e->code != ERR_NOT_FOUND)
+	if (fd >= 0)
 		return fd;
+	if (missing.code != ERR_NOT_FOUND) {
+		*e = missing;
+		return -1;
+	}
 	if (fstat(volume_fd, &st) < 0)
 		return err_os(e, errno, "stat volume");
 	*ret_making = true;
@@ -213,8 +218,6 @@ static int resolve_mount(const struct files *f, struct files_mount *m, struct er
 
 static int make_all(struct files *f)
 {
-	if (fs_mkdir_all(f->log_dir, 0755, &f->error) < 0)
-		return -1;
 	if (f->hosts_path && fs_write_atomic(f->hosts_path, f->hosts_text, strlen(f->hosts_text),
 					     0644, &f->error) < 0)
 		return -1;
@@ -222,7 +225,9 @@ static int make_all(struct files *f)
 		if (resolve_mount(f, &f->mounts[i], &f->error) < 0)
 			return -1;
 	}
-	/* last: an attempt that failed before leaves no file behind */
+	/* last: an attempt that failed before leaves nothing behind */
+	if (fs_mkdir_all(f->log_dir, 0755, &f->error) < 0)
+		return -1;
 	return f->termination ? make_termination_file(f) : 0;
 }
 

@@ -536,11 +536,15 @@ static void plan_terminating(struct plan *p, const struct plan_input *in)
 		p->outcome = PLAN_STOPPED;
 }
 
-/* While the API object exists its containers keep their records: logs and lastState are read from
- * them. Containers go before their sandbox. */
+/* While the API object exists its containers keep their newest records: logs are read from them.
+ * Containers go before their sandbox. */
 static void plan_finished(struct plan *p, const struct plan_input *in)
 {
-	if (!in->gone || anything_busy(in))
+	if (!in->gone) {
+		prune(p, in);
+		return;
+	}
+	if (anything_busy(in))
 		return;
 	for (size_t i = 0; i < in->obs->n_containers; i++)
 		add(p, (struct plan_action){

@@ -33,6 +33,7 @@ struct start {
 	int64_t image_uid;
 	struct files *env_files; /* variables that files set, or NULL */
 	struct env_list env;
+	Cri__LinuxContainerSecurityContext *security;
 	struct files *files;
 	char **mount_images; /* parallel to volumeMounts: refs of image volumes */
 	size_t n_mount_images;
@@ -48,6 +49,7 @@ void start_free(struct start *st)
 	proto_free(st->sandbox_config);
 	files_free(st->env_files);
 	env_list_fini(&st->env);
+	proto_free(st->security);
 	files_free(st->files);
 	for (size_t i = 0; i < st->n_mount_images; i++)
 		free(st->mount_images[i]);
@@ -248,17 +250,14 @@ static void create(struct step *s)
 		.spec = p->spec,
 		.container = &p->spec->containers[s->container],
 		.node = p->env->node,
+		.security = st->security,
 		.env = &st->env,
 		.restart_count = s->attempt,
 		.image_ref = st->image_ref,
-		.image_has_uid = st->image_has_uid,
-		.image_uid = st->image_uid,
-		.image_username = st->image_username,
 		.mount_paths = paths,
 		.mount_images = (const char *const *)st->mount_images,
 		.hosts_path = st->files->hosts_path,
 		.termination_path = st->files->termination_path,
-		.target_id = obs ? target_id(s, obs) : NULL,
 		.recursive_read_only = pod_recursive_read_only(p),
 	};
 	struct err e;
@@ -443,11 +442,29 @@ static int make_env(struct step *s, struct err *e)
 	return podenv_make(&in, &s->start->env, e);
 }
 
+static int make_security(struct step *s, struct err *e)
+{
+	struct pod *p = s->pod;
+	struct start *st = s->start;
+	const struct podobs *obs = podobserve_get(p->env->observe, p->uid);
+	const struct container_input in = {
+		.spec = p->spec,
+		.container = &p->spec->containers[s->container],
+		.node = p->env->node,
+		.image_has_uid = st->image_has_uid,
+		.image_uid = st->image_uid,
+		.image_username = st->image_username,
+		.target_id = obs ? target_id(s, obs) : NULL,
+	};
+
+	return podconfig_security(&in, &st->security, e);
+}
+
 static void go_on_with_env(struct step *s)
 {
 	struct err e;
 
-	if (make_env(s, &e) < 0)
+	if (make_env(s, &e) < 0 || make_security(s, &e) < 0)
 		fail_with_event(s, "CreateContainerConfigError", e.text);
 	else
 		make_files(s);

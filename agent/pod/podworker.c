@@ -172,6 +172,9 @@ static void report_back_off(struct pod *p, int container)
 	AUTO_FREE char *message = NULL;
 	int64_t delay_sec = c->crash.delay_usec / USEC_PER_SEC;
 
+	/* first why the start failed; an earlier wake-up may have replaced the one for this */
+	if (c->failed_until_usec > clock_mono_usec())
+		pod_wake_at(p, c->failed_until_usec);
 	if (c->failed_until_usec > clock_mono_usec() || c->backed_off)
 		return;
 	display = pod_display(p);

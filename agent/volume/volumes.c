@@ -605,8 +605,9 @@ static int remove_volumes(const char *pod_dir, struct err *e)
 	AUTO_FREE char *markers = str_fmt("%s/plugins/kubernetes.io~empty-dir", pod_dir);
 	DIR *list = opendir(volumes);
 	struct dirent *d;
+	bool marked = access(markers, F_OK) == 0; /* not so for a pod that was refused */
 	int r = fs_remove_all(subpaths, e) < 0 || fs_remove_all(markers, e) < 0 ||
-			fs_mkdir_all(markers, 0750, e) < 0
+			(marked && fs_mkdir_all(markers, 0750, e) < 0)
 		    ? -1
 		    : 0;
 

@@ -123,7 +123,7 @@ class Bed:
         """All that happens to packets from source, until it is what is wanted and a little longer."""
         got, extra = set(), 6
         for _ in range(tries):
-            got.add(probe(self.ns[source], proto, to, port))
+            got.add(probe(self.ns[source], proto, to, port, 0.4 if "timeout" in want else 3))
             if got >= set(want):
                 extra -= 1
             if extra < 0 or got & {"timeout"}:

@@ -36,7 +36,8 @@ class Ns:
         for key, value in {"ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0,
                            "ipv6/conf/all/accept_dad": 0, "ipv6/conf/default/accept_dad": 0,
                            "ipv6/conf/default/dad_transmits": 0, "ipv4/icmp_ratelimit": 0,
-                           "ipv6/icmp/ratelimit": 0, "ipv4/icmp_msgs_per_sec": 100000, "ipv4/conf/all/send_redirects": 0,
+                           "ipv6/icmp/ratelimit": 0, "ipv4/icmp_msgs_per_sec": 100000,
+                           "ipv4/icmp_msgs_burst": 10000, "ipv4/conf/all/send_redirects": 0,
                            "ipv4/conf/default/send_redirects": 0}.items():
             self.sysctl(key, value)
 

@@ -93,6 +93,15 @@ void fake_nft_drop_element(struct nftio *io, size_t i)
 	}
 }
 
+void fake_nft_drop_frame(struct nftio *io, size_t i)
+{
+	if (io->frame.n < 2)
+		return;
+	i = 1 + i % (io->frame.n - 1); /* the first is the table */
+	free(io->frame.v[i]);
+	vec_remove(&io->frame, i);
+}
+
 static void elem_text(const struct nftio *io, const struct nftelem *e, struct str *out)
 {
 	struct nftref r = { .set = e->set,

@@ -248,7 +248,7 @@ one('se-linux-options', 'true', securityContext={'seLinuxOptions': {'level': 's0
 one('host-network', 'cat /etc/hosts | head -1; cat /etc/resolv.conf; hostname', podfields={'hostNetwork': True})
 one('host-pid', 'readlink /proc/self/ns/pid | cut -c1-4', podfields={'hostPID': True})
 one('host-ipc', 'true', podfields={'hostIPC': True})
-add('share-process-namespace', pod(hold('sleep 1; ps -o args | grep -c sleep', name='a'), box(name='b'), shareProcessNamespace=True))
+add('share-process-namespace', pod(hold('sleep 2; ps -o args | grep -c sleep', name='a'), box(name='b'), shareProcessNamespace=True))
 add('ports', pod(web(ports=[{'containerPort': 8080, 'name': 'http'}, {'containerPort': 8081, 'protocol': 'UDP'}])))
 add('host-ports', pod(web(ports=[{'containerPort': 8080, 'hostPort': 18080}, {'containerPort': 53, 'hostPort': 18053, 'protocol': 'UDP', 'hostIP': '127.0.0.1'}])))
 one('host-aliases', 'cat /etc/hosts', podfields={'hostAliases': [{'ip': '10.1.2.3', 'hostnames': ['foo', 'bar']}, {'ip': '10.1.2.4', 'hostnames': ['baz']}]})
@@ -329,7 +329,7 @@ add('image-volume-sub-path', pod(hold('ls /v', volumeMounts=[{'name': 'v', 'moun
                                  volumes=[{'name': 'v', 'image': {'reference': BUSYBOX}}]), annotations={'x/y': 'z'})
 volume('image-volume',  'image', {'reference': 'registry.k8s.io/e2e-test-images/kitten:1.8', 'pullPolicy': 'IfNotPresent'}, 'ls -a /v | sort | head -30; touch /v/x')
 add('volume-shared', pod(hold('echo x > /v/f', name='a', volumeMounts=[{'name': 'v', 'mountPath': '/v'}]),
-                         hold('sleep 1; cat /w/f; touch /w/g', name='b', volumeMounts=[{'name': 'v', 'mountPath': '/w', 'readOnly': True}]), volumes=[{'name': 'v', 'emptyDir': {}}]))
+                         hold('sleep 2; cat /w/f; touch /w/g', name='b', volumeMounts=[{'name': 'v', 'mountPath': '/w', 'readOnly': True}]), volumes=[{'name': 'v', 'emptyDir': {}}]))
 add('volume-unused', pod(box(), volumes=[{'name': 'v', 'emptyDir': {}}, {'name': 'w', 'configMap': {'name': 'cm'}}]))
 add('volume-unused-missing', pod(box(), volumes=[{'name': 'v', 'configMap': {'name': 'nope'}}, {'name': 'w', 'hostPath': {'path': '/nope', 'type': 'Directory'}}]))
 add('sub-path-escapes', pod(box(volumeMounts=[{'name': 'v', 'mountPath': '/v', 'subPath': 'out'}]),
