@@ -262,13 +262,34 @@ static void parse_set(struct nftdump *d, const struct attrs *a)
 		d->foreign = true;
 }
 
-static int parse_rule(struct nftdump *d, const struct nlmsghdr *h, struct err *e)
+/* libnftnl takes for granted that every expression has a name. */
+static bool named_expressions(const struct nlattr *list)
+{
+	const struct nlattr *elem;
+	struct attrs a;
+
+	if (!list)
+		return true;
+	mnl_attr_for_each_nested(elem, list)
+	{
+		read_nested(elem, &a);
+		if (!a.of[NFTA_EXPR_NAME] || !mnl_attr_get_payload_len(a.of[NFTA_EXPR_NAME]) ||
+		    !memchr(mnl_attr_get_payload(a.of[NFTA_EXPR_NAME]), 0,
+			    mnl_attr_get_payload_len(a.of[NFTA_EXPR_NAME])))
+			return false;
+	}
+	return true;
+}
+
+static int parse_rule(struct nftdump *d, const struct nlmsghdr *h, const struct attrs *a,
+		      struct err *e)
 {
 	struct nftnl_rule *r = nftnl_rule_alloc();
 	const char *chain;
 	unsigned n;
 
-	if (nftnl_rule_nlmsg_parse(h, r) < 0 || !nftnl_rule_get_str(r, NFTNL_RULE_CHAIN)) {
+	if (!named_expressions(a->of[NFTA_RULE_EXPRESSIONS]) || nftnl_rule_nlmsg_parse(h, r) < 0 ||
+	    !nftnl_rule_get_str(r, NFTNL_RULE_CHAIN)) {
 		nftrule_free(r);
 		return err_set(e, ERR_REMOTE, "a rule of our table cannot be read");
 	}
@@ -305,7 +326,7 @@ int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, st
 		parse_set(d, &a);
 		return 0;
 	case NFT_MSG_NEWRULE:
-		return parse_rule(d, h, e);
+		return parse_rule(d, h, &a, e);
 	case NFT_MSG_NEWSETELEM:
 		return parse_elements(d, &a, e);
 	default:

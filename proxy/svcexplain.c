@@ -48,8 +48,8 @@ static void explain_one(const struct svc *svc, const struct svcport *port, const
 {
 	char text[PREFIX_TEXT];
 
-	str_printf(out, "service %s, port %s%s%u/%s: %s\n", svc->key, port->name,
-		   port->name[0] ? " " : "", port->port, svcstore_proto_name(port->proto),
+	str_printf(out, "service %s, port %s%s%u/%s: %s\n", svc->key, str_or(port->name, ""),
+		   port->name ? " " : "", port->port, svcstore_proto_name(port->proto),
 		   kinds[front->kind]);
 	for (size_t i = 0; front->firewall && i < m->source_ranges.n; i++)
 		str_printf(out, "    %s %s\n", i ? "                 and" : "only sources from",

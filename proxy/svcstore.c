@@ -90,10 +90,10 @@ static void free_service(struct svc *svc)
 
 static void free_slice(struct svcslice *slice)
 {
-	free_ports(slice->ports.v, slice->ports.n);
-	vec_fini(&slice->ports);
+	for (size_t i = 0; i < slice->n_ports; i++)
+		free(slice->ports[i].name);
+	free(slice->ports);
 	free(slice->endpoints);
-	free(slice->key);
 	free(slice);
 }
 
@@ -219,6 +219,11 @@ static void read_addresses(struct svc *svc, const Core__Service *o)
 	}
 }
 
+static char *port_name(const char *name)
+{
+	return str_empty(name) ? NULL : mem_strdup(name);
+}
+
 static void read_ports(struct svc *svc, const Core__ServiceSpec *spec)
 {
 	for (size_t i = 0; i < spec->n_ports; i++) {
@@ -233,9 +238,12 @@ static void read_ports(struct svc *svc, const Core__ServiceSpec *spec)
 				    str_or(p->protocol, ""), p->port);
 			continue;
 		}
-		port.name = mem_strdup(str_or(p->name, ""));
+		port.name = port_name(p->name);
 		vec_push(&svc->ports, port);
 	}
+	svc->ports.cap = svc->ports.n;
+	if (svc->ports.n)
+		svc->ports.v = mem_realloc(svc->ports.v, svc->ports.cap, sizeof(*svc->ports.v));
 }
 
 /* Ids of ports that stay go over; the rest waits in gone. */
@@ -391,7 +399,7 @@ static uint8_t endpoint_flags(const struct svcstore *s, const Discovery__Endpoin
 	return flags;
 }
 
-static void read_endpoints(struct svcstore *s, struct svcslice *slice,
+static void read_endpoints(struct svcstore *s, struct svcslice *slice, const char *key,
 			   const Discovery__EndpointSlice *o)
 {
 	size_t len = nft_addr_len(slice->family);
@@ -406,8 +414,7 @@ static void read_endpoints(struct svcstore *s, struct svcslice *slice,
 		struct err err;
 
 		if (addr_parse(e->n_addresses ? e->addresses[0] : NULL, &a, &err) < 0) {
-			log_err_warning(&err, "slice %s: endpoints[%zu] is left out", slice->key,
-					i);
+			log_err_warning(&err, "slice %s: endpoints[%zu] is left out", key, i);
 			continue;
 		}
 		if (a.len != len)
@@ -423,15 +430,16 @@ static void read_endpoints(struct svcstore *s, struct svcslice *slice,
 
 static void read_slice_ports(struct svcslice *slice, const Discovery__EndpointSlice *o)
 {
+	slice->ports = mem_calloc(o->n_ports ? o->n_ports : 1, sizeof(*slice->ports));
 	for (size_t i = 0; i < o->n_ports; i++) {
 		const Discovery__EndpointPort *p = o->ports[i];
-		struct svcport port = { .port = (uint16_t)p->port,
-					.proto = svcstore_proto(p->protocol) };
+		uint8_t proto = svcstore_proto(p->protocol);
 
-		if (!port.proto || !p->has_port || p->port < 1 || p->port > 65535)
+		if (!proto || !p->has_port || p->port < 1 || p->port > 65535)
 			continue;
-		port.name = mem_strdup(str_or(p->name, ""));
-		vec_push(&slice->ports, port);
+		slice->ports[slice->n_ports++] = (struct svcsliceport){ .name = port_name(p->name),
+									.port = (uint16_t)p->port,
+									.proto = proto };
 	}
 }
 
@@ -465,7 +473,7 @@ static int64_t trigger_time(const Meta__ObjectMeta *m)
 }
 
 /* Takes the slice out of its service and frees it. */
-static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice)
+static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice, const char *key)
 {
 	struct svc *svc = slice->svc;
 
@@ -476,7 +484,7 @@ static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice)
 		}
 	}
 	s->endpoints -= slice->n;
-	map_remove(&s->slices, slice->key);
+	map_remove(&s->slices, key);
 	free_slice(slice);
 	return svc;
 }
@@ -486,7 +494,7 @@ struct svc *svcstore_remove_slice(struct svcstore *s, const char *ns, const char
 	AUTO_FREE char *key = make_key(ns, name);
 	struct svcslice *slice = map_get(&s->slices, key);
 
-	return slice ? drop_slice(s, slice) : NULL;
+	return slice ? drop_slice(s, slice, key) : NULL;
 }
 
 struct svc *svcstore_put_slice(struct svcstore *s, const Discovery__EndpointSlice *o,
@@ -496,6 +504,7 @@ struct svc *svcstore_put_slice(struct svcstore *s, const Discovery__EndpointSlic
 	const char *service =
 	    m ? lookup(m->labels, m->n_labels, "kubernetes.io/service-name") : NULL;
 	struct svc *old = m ? svcstore_remove_slice(s, m->namespace_, m->name) : NULL;
+	AUTO_FREE char *key = make_key(m ? m->namespace_ : NULL, m ? m->name : NULL);
 	struct svcslice *slice;
 
 	*ret_other = NULL;
@@ -503,16 +512,15 @@ struct svc *svcstore_put_slice(struct svcstore *s, const Discovery__EndpointSlic
 	    (!str_eq(o->addresstype, "IPv4") && !str_eq(o->addresstype, "IPv6")))
 		return old;
 	slice = NEW(struct svcslice);
-	slice->key = make_key(m->namespace_, m->name);
 	slice->family = str_eq(o->addresstype, "IPv4") ? DATAPLANE_IPV4 : DATAPLANE_IPV6;
 	slice->trigger_usec = trigger_time(m);
 	slice->svc = get_service(s, m->namespace_, service, true);
 	slice->next = slice->svc->slices;
 	slice->svc->slices = slice;
 	read_slice_ports(slice, o);
-	read_endpoints(s, slice, o);
+	read_endpoints(s, slice, key, o);
 	s->endpoints += slice->n;
-	map_put(&s->slices, slice->key, slice);
+	map_put(&s->slices, key, slice);
 	if (old && old != slice->svc)
 		*ret_other = old;
 	return slice->svc;
@@ -573,8 +581,8 @@ void svcstore_endpoints(const struct svcstore *s, const struct svc *svc, const s
 
 	ret->n = 0;
 	for (const struct svcslice *slice = svc->slices; slice; slice = slice->next) {
-		for (size_t i = 0; slice->family == f && i < slice->ports.n; i++) {
-			const struct svcport *p = &slice->ports.v[i];
+		for (size_t i = 0; slice->family == f && i < slice->n_ports; i++) {
+			const struct svcsliceport *p = &slice->ports[i];
 
 			if (p->proto == port->proto && str_eq(p->name, port->name))
 				gather(s, slice, p->port, ret);

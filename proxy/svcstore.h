@@ -19,7 +19,7 @@
 enum svc_policy { SVC_CLUSTER, SVC_LOCAL, SVC_POLICIES };
 
 struct svcport {
-	char *name;
+	char *name; /* NULL: "" */
 	uint16_t port, node_port;
 	uint8_t proto; /* IPPROTO_TCP, … */
 	/* The data plane's: ids of the endpoint lists, 0: none. They outlive a replacement of the
@@ -27,14 +27,19 @@ struct svcport {
 	uint32_t id[DATAPLANE_FAMILIES][SVC_POLICIES];
 };
 
+struct svcsliceport {
+	char *name; /* NULL: "" */
+	uint16_t port;
+	uint8_t proto;
+};
+
 struct svcslice {
 	struct svcslice *next; /* of the same service */
 	struct svc *svc;
-	char *key; /* ns/slice */
-	enum dataplane_family family;
-	VEC(struct svcport) ports;
+	struct svcsliceport *ports;
 	uint8_t *endpoints; /* packed */
-	size_t n;
+	uint32_t n, n_ports;
+	enum dataplane_family family;
 	int64_t trigger_usec; /* wall clock, 0: none */
 };
 

@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		at += NLMSG_ALIGN(h->nlmsg_len);
 	}
-	compare(&d);
+	if (d.table) /* slow: it makes all rules */
+		compare(&d);
 	encode_again(&d);
 	nftdump_fini(&d);
 	free(copy);
