@@ -25,6 +25,7 @@ struct proxy {
 
 	sd_event *loop;
 	struct kube_client *client;
+	char *credentials; /* what the client has, as text to compare */
 	struct event_recorder *events;
 	struct dataplane *dataplane;
 	struct podnetwork *pod_network; /* NULL: not ours to make */

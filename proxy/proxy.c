@@ -327,20 +327,54 @@ static int load_credentials(const struct config *c, struct kube_credentials **re
 	return 0;
 }
 
+static void append_list(struct str *text, char *const *list)
+{
+	for (; list && *list; list++)
+		str_printf(text, "\n%s", *list);
+}
+
+/* All that tells one set of credentials from another. */
+static char *credentials_text(const struct kube_credentials *c)
+{
+	const char *const parts[] = { c->server,   c->tls_server_name, c->proxy_url, c->ca_pem,
+				      c->cert_pem, c->key_pem,         c->token,     c->token_file,
+				      c->username, c->password };
+	AUTO_STR text = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		str_printf(&text, "%s\n", str_or(parts[i], ""));
+	str_printf(&text, "%d", c->insecure);
+	if (c->exec) {
+		str_printf(&text, "\n%s", c->exec->command);
+		append_list(&text, c->exec->args);
+		append_list(&text, c->exec->env);
+	}
+	return str_take(&text);
+}
+
+/* Its directory changed: a rebuilt connection pool is too much for a neighbour of the file. */
 static void on_kubeconfig_changed(void *ctx)
 {
 	struct proxy *p = ctx;
-	struct kube_credentials *credentials = NULL;
+	struct kube_credentials *credentials;
+	AUTO_FREE char *text = NULL;
 	struct err e;
 
 	if (load_credentials(p->config, &credentials, &e) < 0) {
 		log_err(&e, "the credentials stay as they were");
 		return;
 	}
+	text = credentials_text(credentials);
+	if (str_eq(text, p->credentials)) {
+		kube_credentials_free(credentials);
+		return;
+	}
 	if (credentials->exec && !p->starts_plugins)
 		log_warning(
 		    "the kubeconfig has a credential plugin now: it runs with the next start");
 	log_v(2, "kubeconfig read again");
+	free(p->credentials);
+	p->credentials = TAKE(text);
 	kube_client_set_credentials(p->client, credentials);
 }
 
@@ -441,6 +475,7 @@ static int make_client(struct proxy *p, struct err *e)
 	if (load_credentials(c, &credentials, e) < 0)
 		return err_wrap(e, "API server client");
 	p->starts_plugins = credentials->exec != NULL;
+	p->credentials = credentials_text(credentials);
 	if (kube_client_new(p->loop, credentials, &options, &p->client, e) < 0)
 		return err_wrap(e, "API server client");
 	p->events = event_recorder_new(p->client, p->loop, "kube-proxy", p->node_name,
@@ -524,6 +559,7 @@ static void unmake(struct proxy *p)
 	settings_fini(&p->settings);
 	nodeinfo_fini(&p->node);
 	strv_free(p->warned);
+	free(p->credentials);
 	config_free(p->config);
 	free(p->node_name);
 }

@@ -305,6 +305,13 @@ class Process(unittest.TestCase):
         call("POST", SERVICES, service("later"))
         self.proxy.expect("^service default/later$", at)
 
+        logged = self.proxy.logged().count("kubeconfig read again")
+        with open(api.path("neighbour"), "w") as f:
+            f.write("x")
+        api.kubeconfig("main.kubeconfig", "client-certificate: other.crt, client-key: other.key")
+        time.sleep(0.5)
+        self.assertEqual(self.proxy.logged().count("kubeconfig read again"), logged)
+
     def test_12_connection_tracking_is_the_namespaces(self):
         path = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"
         if not os.path.exists(path):
