@@ -587,7 +587,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 		d->full_at_usec = now + FULL_USEC;
 	}
 	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
-		int64_t begin = clock_mono_usec();
+		int64_t begin = clock_mono_usec(), took;
 		struct program_result result;
 		struct err e;
 		int r;
@@ -595,9 +595,11 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 		if (!wants_sync(&d->family[f], now))
 			continue;
 		r = program_sync(d->family[f].program, now, &result, &e);
-		ended(d, f, &result, clock_mono_usec() - begin, r < 0 ? &e : NULL);
+		took = clock_mono_usec() - begin;
+		/* first: whoever hears of the sync counts on it */
 		if (r == 0)
 			sweep(d, f);
+		ended(d, f, &result, took, r < 0 ? &e : NULL);
 		large |= result.full || result.adds > LARGE_SYNC;
 	}
 	/* what a large transaction took goes back at once: it is many times what stays */
