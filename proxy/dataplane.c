@@ -415,23 +415,10 @@ static void read_node_ips(struct dataplane *d, const Core__NodeStatus *status)
 	}
 }
 
-static bool same_strv(char *const *a, char *const *b)
-{
-	size_t n = strv_len(a);
-
-	if (n != strv_len(b))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!str_eq(a[i], b[i]))
-			return false;
-	}
-	return true;
-}
-
 /* true: it is different now. v is taken over. */
 static bool replace_strv(char ***field, char **v)
 {
-	bool same = same_strv(*field, v);
+	bool same = strv_equal(*field, v);
 
 	strv_free(*field);
 	*field = v;
@@ -587,7 +574,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 		d->full_at_usec = now + FULL_USEC;
 	}
 	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
-		int64_t begin = clock_mono_usec();
+		int64_t begin = clock_mono_usec(), took;
 		struct program_result result;
 		struct err e;
 		int r;
@@ -595,9 +582,11 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 		if (!wants_sync(&d->family[f], now))
 			continue;
 		r = program_sync(d->family[f].program, now, &result, &e);
-		ended(d, f, &result, clock_mono_usec() - begin, r < 0 ? &e : NULL);
+		took = clock_mono_usec() - begin;
+		/* first: whoever hears of the sync counts on it */
 		if (r == 0)
 			sweep(d, f);
+		ended(d, f, &result, took, r < 0 ? &e : NULL);
 		large |= result.full || result.adds > LARGE_SYNC;
 	}
 	/* what a large transaction took goes back at once: it is many times what stays */
