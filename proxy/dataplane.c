@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridgecheck.h"
 #include "conntrack.h"
+#include "ifaddr.h"
 #include "nftio.h"
 #include "program.h"
 #include "svcexplain.h"
@@ -95,26 +97,6 @@ static bool covers_all(const struct dataplane *d, enum dataplane_family f)
 	       strv_has(d->node_port_addresses, f == DATAPLANE_IPV4 ? "0.0.0.0/0" : "::/0");
 }
 
-static bool interface_addr(const struct ifaddrs *i, struct addr *ret)
-{
-	struct addr a = { 0 };
-
-	if (!i->ifa_addr)
-		return false;
-	if (i->ifa_addr->sa_family == AF_INET) {
-		a.len = 4;
-		memcpy(a.b, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
-	} else if (i->ifa_addr->sa_family == AF_INET6) {
-		a.len = 16;
-		memcpy(a.b, &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr,
-		       16);
-	} else {
-		return false;
-	}
-	*ret = a;
-	return true;
-}
-
 /* Addresses of this machine within the prefixes; loopback never serves node ports. */
 static void find_node_port_ips(struct dataplane *d, const prefixes *within)
 {
@@ -130,7 +112,7 @@ static void find_node_port_ips(struct dataplane *d, const prefixes *within)
 		struct addr a;
 		bool in = false;
 
-		if ((i->ifa_flags & IFF_LOOPBACK) || !interface_addr(i, &a))
+		if ((i->ifa_flags & IFF_LOOPBACK) || !ifaddr_read(i, &a))
 			continue;
 		for (size_t j = 0; j < within->n; j++)
 			in |= prefix_has(&within->v[j], &a);
@@ -569,8 +551,11 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 	(void)s;
 	(void)usec;
 	if (now >= d->full_at_usec) {
-		for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++)
+		/* interfaces may have other addresses by now */
+		for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
+			configure_family(d, f);
 			program_distrust(d->family[f].program);
+		}
 		d->full_at_usec = now + FULL_USEC;
 	}
 	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
@@ -633,11 +618,29 @@ static void arm(struct dataplane *d)
 	sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
 }
 
+/* Told once: nothing that we could do about it is ours to do. */
+static void check_bridges(const struct dataplane *d)
+{
+	char bridge[IF_NAMESIZE];
+	const char *sysctl;
+	prefixes pods = { 0 };
+
+	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
+		parse_prefixes(d->pod_cidrs, "podCIDRs", f, &pods);
+		if (bridgecheck_broken(pods.v, pods.n, bridge, &sysctl))
+			log_warning("pods behind bridge %s cannot reach each other through "
+				    "services: %s is not 1",
+				    bridge, sysctl);
+	}
+	vec_fini(&pods);
+}
+
 void dataplane_start(struct dataplane *d)
 {
 	if (d->started)
 		return;
 	d->started = true;
+	check_bridges(d);
 	d->full_at_usec = clock_mono_usec() + FULL_USEC;
 	arm(d);
 }

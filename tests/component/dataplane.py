@@ -9,6 +9,7 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 from netlab import Conn, Lab, probe, sctp_init
@@ -71,7 +72,7 @@ class Driver:
 
     def close(self):
         self.p.stdin.close()
-        self.p.wait(10)
+        assert self.p.wait(20) == 0, "the driver's end"
 
 
 class Bed:
@@ -79,6 +80,13 @@ class Bed:
 
     def __init__(self, driver):
         self.lab = Lab(f"dp{os.getpid()}", {1: (1, 2), 2: (1,)})
+        try:
+            self.fill(driver)
+        except BaseException:
+            self.lab.close()
+            raise
+
+    def fill(self, driver):
         self.ns = {"c": self.lab.client, "n1": self.lab.nodes[1], "n2": self.lab.nodes[2], **self.lab.pods}
         for name in ("p11", "p12", "p21", "n1", "n2"):
             self.lab.serve(self.ns[name], name, PORT)
@@ -557,6 +565,58 @@ def test_spread(bed):
         name = probe(bed.ns["n1"], "UDP", "10.96.0.57", 80)[0]
         count[name] = count.get(name, 0) + 1
     assert sorted(count) == ["p11", "p12", "p21"] and min(count.values()) > 60, count
+
+
+class Clients(threading.Thread):
+    """Connects again and again; what does not reach a server is kept."""
+
+    def __init__(self, bed, source, to, port, proto):
+        super().__init__(daemon=True)
+        self.args = bed.ns[source], proto, to, port, 5
+        self.what = f"from {source} to {to}:{port}/{proto}"
+        self.done, self.count, self.failures = False, 0, []
+        self.start()
+
+    def run(self):
+        while not self.done:
+            r = probe(*self.args)
+            self.count += 1
+            if not isinstance(r, tuple):
+                self.failures.append(r)
+
+
+def test_killed_under_load(bed):
+    """Endpoints come and go, the process is killed at any moment; all servers live: nobody may notice."""
+    names = ["p11", "p12", "p21"]
+    bed.service(70, type="NodePort")
+    bed.service(71, sessionAffinity="ClientIP")
+    bed.endpoints(70, names)
+    bed.endpoints(71, names)
+    bed.d.sync()
+    clients = [Clients(bed, "c", V4["n1"], 30070, "TCP"), Clients(bed, "p12", "fd96::70", 80, "TCP"),
+               Clients(bed, "n1", "10.96.0.70", 80, "TCP"), Clients(bed, "c", "10.96.0.71", 80, "TCP")]
+    dice, end, kills = random.Random(1), time.monotonic() + 12, 0
+    while time.monotonic() < end:
+        for n in 70, 71:
+            bed.endpoints(n, dice.sample(names, dice.randint(1, 3)))
+        time.sleep(0.05)
+        if dice.random() < 0.1:
+            bed.d.kill()
+            kills += 1
+            bed.d.start()
+    for c in clients:
+        c.done = True
+        c.join()
+        assert not c.failures and c.count > 20, f"{c.what}: {c.count} tries, {c.failures[:5]}"
+    bed.d.sync()
+    time.sleep(1.3)
+    bed.d.sync()
+    before = contents(bed, "ruleset")
+    bed.d.restart()
+    time.sleep(1.3)
+    bed.d.sync()
+    assert contents(bed, "ruleset") == before, "something was left behind"
+    print(f"  {kills} kills, {sum(c.count for c in clients)} connections")
 
 
 def test_explain(bed):
