@@ -397,23 +397,10 @@ static void read_node_ips(struct dataplane *d, const Core__NodeStatus *status)
 	}
 }
 
-static bool same_strv(char *const *a, char *const *b)
-{
-	size_t n = strv_len(a);
-
-	if (n != strv_len(b))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!str_eq(a[i], b[i]))
-			return false;
-	}
-	return true;
-}
-
 /* true: it is different now. v is taken over. */
 static bool replace_strv(char ***field, char **v)
 {
-	bool same = same_strv(*field, v);
+	bool same = strv_equal(*field, v);
 
 	strv_free(*field);
 	*field = v;

@@ -17,8 +17,10 @@ import tempfile
 import threading
 import time
 
-CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
-LIBC = ctypes.CDLL(None, use_errno=True)
+from apiserver import skip
+from podrig import LIBC, CLONE_NEWNS, Failed, check, wait
+
+CLONE_NEWNET = 0x40000000
 PREFIX = f"kpn{os.getpid()}-"
 PLUGINS = "/usr/lib/cni"
 PORT = 8080
@@ -27,28 +29,6 @@ NODES = {   # name: (link, host part)
     "n1": ("a", 1), "n2": ("a", 2), "n3": ("b", 3)}
 LINKS = {"a": ("192.0.2.", "fd00:a::"), "b": ("198.51.100.", "fd00:b::")}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-def wait(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise Failed(f"after {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.05)
-
-
-def skip(reason):
-    print("skipped:", reason)
-    sys.exit(77)
 
 
 def ip(*args, ns=None, ok=False):

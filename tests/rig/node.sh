@@ -218,7 +218,7 @@ node_proxy_up() {
 	node_dir "$1"
 	case $PROXY in
 	none) return 0 ;;
-	keelson) bin=$REPO/build/proxy/keelson-proxy ;;
+	keelson) bin=$(readlink -f "${PROXY_BIN:-$REPO/build/proxy/keelson-proxy}") ;;
 	*) bin=$K8SBIN/kube-proxy ;;
 	esac
 	cat > "$D/proxy.yaml" <<-Y
@@ -235,7 +235,7 @@ node_proxy_up() {
 	[ -x "$bin" ] || { say "no proxy at $bin"; return 1; }
 	# kube-proxy ends when the node's addresses appear, counting on a restart: it would not see them appear behind a running agent
 	[ "$AGENT" = none ] && set -- bash -c 'trap "kill \$c; exit" TERM; while :; do "$@" & c=$!; wait $c; sleep 1; done' supervise || set --
-	node_run proxy "$@" "$bin" --config "$D/proxy.yaml" "-v=$V"
+	node_run proxy "$@" "$bin" --config "$D/proxy.yaml" "-v=$V" ${PROXY_ARGS:-}
 }
 node_down() {
 	local p
