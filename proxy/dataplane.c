@@ -122,12 +122,19 @@ static void find_node_port_ips(struct dataplane *d, const prefixes *within)
 	freeifaddrs(list);
 }
 
+static bool is_loopback(const struct addr *a)
+{
+	static const struct addr six = { .len = 16, .b = { [15] = 1 } };
+
+	return a->len == 4 ? a->b[0] == 127 : !addr_cmp(a, &six);
+}
+
 static void read_node_port_ips(struct dataplane *d, enum dataplane_family f)
 {
 	prefixes within = { 0 };
 
 	if (primary_only(d)) {
-		if (d->family[f].node_ip.len)
+		if (d->family[f].node_ip.len && !is_loopback(&d->family[f].node_ip))
 			vec_push(&d->node_port_ips, d->family[f].node_ip);
 		return;
 	}
