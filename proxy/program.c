@@ -13,6 +13,8 @@
 
 /* How long what packets may still be led to stays. */
 enum { GRAVE_USEC = 1000 * USEC_PER_MSEC };
+/* A transaction of this size takes the kernel about a tenth of a second. */
+enum { CHUNK_ELEMENTS = 20000 };
 enum { KEY_TEXT = 2 + 2 * NFT_KEY_MAX + 1 };
 
 /* An element that is out of use and waits for its removal, raw bytes behind it. */
@@ -41,6 +43,7 @@ struct program {
 
 	VEC(struct svc *) dirty;
 	bool trusted;       /* the kernel holds what we think */
+	bool doubted;       /* somebody said otherwise, maybe while a sync was under way */
 	bool seeded;        /* ids of an earlier life were taken over */
 	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
@@ -145,6 +148,7 @@ void program_mark_all(struct program *p)
 
 void program_distrust(struct program *p)
 {
+	p->doubted = true;
 	p->trusted = false;
 }
 
@@ -724,20 +728,29 @@ static void inherit_ids(struct program *p)
 	}
 }
 
+/* As many as one transaction may take; the rest stays dirty. */
+static void rebuild_some(struct program *p, size_t max_elements)
+{
+	size_t i;
+
+	for (i = 0; i < p->dirty.n && p->plan.op[NFT_ADD].n < max_elements; i++) {
+		struct svc *svc = p->dirty.v[i];
+
+		svc->family[p->family].dirty = false;
+		rebuild(p, svc);
+	}
+	p->dirty.n -= i;
+	memmove(p->dirty.v, p->dirty.v + i, p->dirty.n * sizeof(*p->dirty.v));
+}
+
 /* Services whose front ends others had get another chance when one became free. */
-static void rebuild_dirty(struct program *p)
+static void rebuild_dirty(struct program *p, size_t max_elements)
 {
 	do {
 		void *value;
 
 		p->released = false;
-		for (size_t i = 0; i < p->dirty.n; i++) {
-			struct svc *svc = p->dirty.v[i];
-
-			svc->family[p->family].dirty = false;
-			rebuild(p, svc);
-		}
-		p->dirty.n = 0;
+		rebuild_some(p, max_elements);
 		if (!p->released || !p->blocked)
 			break;
 		for (size_t at = 0; map_next(&p->store->services, &at, NULL, &value);) {
@@ -746,7 +759,7 @@ static void rebuild_dirty(struct program *p)
 			if (svc->family[p->family].blocked)
 				program_mark(p, svc);
 		}
-	} while (p->dirty.n);
+	} while (p->dirty.n && p->plan.op[NFT_ADD].n < max_elements);
 }
 
 /* What of the static part is to be written. */
@@ -831,7 +844,8 @@ static int program_step(struct program *p, struct err *e)
 	inherit_ids(p);
 	if (r == 0) {
 		rebuild_node(p);
-		rebuild_dirty(p);
+		/* what the kernel holds is compared with all that is wanted, or with nothing */
+		rebuild_dirty(p, p->trusted || !have.n ? CHUNK_ELEMENTS : SIZE_MAX);
 	}
 	/* rebuilding may have asked for a new time-out, that is, a rule */
 	if (r == 0 && p->trusted && p->rules_changed)
@@ -862,9 +876,11 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 	*ret = (struct program_result){ .full = !p->trusted };
 	err_clear(e);
 	p->now_usec = now_usec;
+	p->doubted = false;
 	p->result = ret;
 	r = program_step(p, e);
-	p->trusted = r == 0;
+	p->trusted = r == 0 && !p->doubted;
+	ret->more = r == 0 && p->dirty.n;
 	if (r == 0) {
 		p->rules_changed = false;
 		drop_due_graves(p);
