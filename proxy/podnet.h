@@ -17,7 +17,7 @@ enum podnet_mode { PODNET_NONE, PODNET_ROUTES, PODNET_VXLAN };
 #define PODNET_DEVICE "keelson.vxlan"
 /* Of the outer headers, so that the own VXLAN cannot meet another one's. */
 enum {
-	PODNET_VXLAN_ID = 4789,
+	PODNET_VXLAN_ID = 75,
 	PODNET_VXLAN_PORT = 8475,
 	PODNET_OVERHEAD_IPV4 = 50,
 	PODNET_OVERHEAD_IPV6 = 70

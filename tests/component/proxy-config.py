@@ -65,6 +65,16 @@ VALUES = {
 }
 # several fields at once
 TOGETHER = (
+    # as kubeadm writes it
+    {"bindAddress": "0.0.0.0", "clientConnection.qps": 0, "clientConnection.burst": 0, "clientConnection.contentType": "",
+     "clientConnection.kubeconfig": "/var/lib/kube-proxy/kubeconfig.conf", "clusterCIDR": "10.244.0.0/16",
+     "configSyncPeriod": "0s", "conntrack.maxPerCore": None, "conntrack.min": None, "conntrack.tcpCloseWaitTimeout": None,
+     "conntrack.tcpEstablishedTimeout": None, "conntrack.udpTimeout": "0s", "detectLocalMode": "",
+     "healthzBindAddress": "", "iptables.localhostNodePorts": None, "iptables.masqueradeBit": None,
+     "iptables.minSyncPeriod": "0s", "iptables.syncPeriod": "0s", "ipvs.excludeCIDRs": None, "ipvs.syncPeriod": "0s",
+     "logging.flushFrequency": 0, "logging.options.json.infoBufferSize": "0", "logging.verbosity": 0,
+     "metricsBindAddress": "", "mode": "iptables", "nftables.syncPeriod": "0s", "nodePortAddresses": None,
+     "oomScoreAdj": None},
     {"mode": "nftables", "iptables.masqueradeBit": 40}, {"mode": "nftables", "nftables.masqueradeBit": 40},
     {"mode": "iptables", "nftables.masqueradeBit": 40}, {"mode": "ipvs", "ipvs.tcpTimeout": "-1s"},
     {"mode": "ipvs", "featureGates": {"KubeProxyIPVS": False}}, {"mode": "ipvs", "ipvs.excludeCIDRs": ["x"]},

@@ -330,6 +330,20 @@ class Process(unittest.TestCase):
         self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "0" if SANITIZED else "2"))
 
 
+    def test_14_the_agents_credentials_do(self):
+        kubectl = os.path.join(apiserver.BIN, "kubectl")
+        if not os.access(kubectl, os.X_OK):
+            self.skipTest("no kubectl in the cache")
+        manifest = os.path.join(os.path.dirname(__file__), "../../contrib/rbac.yaml")
+        subprocess.run([kubectl, "--kubeconfig", api.path("admin.kubeconfig"), "apply", "-f", manifest], check=True,
+                       stdout=subprocess.DEVNULL)
+        node = Proxy("node", CONFIG + "metricsBindAddress: 127.0.0.1:10310\nhealthzBindAddress: 127.0.0.1:10311\n",
+                     user="node")
+        for line in ("^service default/plain$", "^slice default/balanced-1 ", "^node n1 ", "^service cidrs 10"):
+            node.expect(line)
+        self.assertEqual(node.stop(), 0)
+
+
 class Start(unittest.TestCase):
     def run_program(self, *args, **kw):
         return subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=30, **kw)
@@ -394,6 +408,7 @@ if __name__ == "__main__":
     result = None
     try:
         api.cert("proxy", "/CN=system:kube-proxy")
+        api.cert("node", "/O=system:nodes/CN=system:node:n1")
         result = unittest.main(exit=False, verbosity=2).result
     finally:
         api.close()
