@@ -34,6 +34,7 @@ struct dpfamily {
 	struct program *program;
 	prefixes pods, services;
 	struct addr node_ip;
+	bool more; /* a large change is under way, a transaction at a time */
 	int64_t retry_usec, retry_at_usec; /* back-off, monotonic */
 	int64_t trigger_usec;              /* oldest, wall clock */
 	int64_t last_sync_usec, last_queued_usec;
@@ -468,7 +469,9 @@ static void ended(struct dataplane *d, enum dataplane_family f, const struct pro
 		  int64_t took_usec, const struct err *e)
 {
 	struct dpfamily *fam = &d->family[f];
-	int64_t trigger = fam->trigger_usec;
+	int64_t trigger = result->more ? 0 : fam->trigger_usec;
+
+	fam->more = result->more;
 
 	if (e) {
 		fam->sync_failures++;
@@ -481,7 +484,8 @@ static void ended(struct dataplane *d, enum dataplane_family f, const struct pro
 	} else {
 		fam->retry_usec = fam->retry_at_usec = 0;
 		fam->last_sync_usec = clock_wall_usec();
-		fam->pending_since_usec = fam->trigger_usec = 0;
+		if (!result->more)
+			fam->pending_since_usec = fam->trigger_usec = 0;
 		log_v(2, "services of IPv%d: %llu elements added, %llu deleted%s in %lld us",
 		      f == DATAPLANE_IPV4 ? 4 : 6, (unsigned long long)result->adds,
 		      (unsigned long long)result->deletes, result->full ? ", table read back" : "",
@@ -615,7 +619,7 @@ static void arm(struct dataplane *d)
 
 		if (!fam->enabled)
 			continue;
-		t = later(t, fam->retry_at_usec);
+		t = fam->more ? 0 : later(t, fam->retry_at_usec);
 		if (program_pending(fam->program) && t < at)
 			at = t;
 		if (due && later(due, fam->retry_at_usec) < at)

@@ -6,6 +6,7 @@
 void ids_fini(struct ids *s)
 {
 	free(s->word);
+	vec_fini(&s->freed);
 	*s = (struct ids){ 0 };
 }
 
@@ -50,8 +51,34 @@ uint32_t ids_take(struct ids *s, uint32_t step, uint32_t rest, uint32_t max)
 	return id ? id : take_from(s, 0, step, rest, max);
 }
 
-void ids_give(struct ids *s, uint32_t id)
+void ids_give(struct ids *s, uint32_t id, int64_t due_usec)
 {
-	if (id && id / 64 < s->n_words)
-		s->word[id / 64] &= ~((uint64_t)1 << id % 64);
+	if (id)
+		vec_push(&s->freed, (struct ids_freed){ .due_usec = due_usec, .id = id });
+}
+
+void ids_tick(struct ids *s, int64_t now_usec)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->freed.n; i++) {
+		uint32_t id = s->freed.v[i].id;
+
+		if (s->freed.v[i].due_usec > now_usec)
+			s->freed.v[kept++] = s->freed.v[i];
+		else if (id / 64 < s->n_words)
+			s->word[id / 64] &= ~((uint64_t)1 << id % 64);
+	}
+	s->freed.n = kept;
+}
+
+int64_t ids_due_usec(const struct ids *s)
+{
+	int64_t due = 0;
+
+	for (size_t i = 0; i < s->freed.n; i++) {
+		if (!due || s->freed.v[i].due_usec < due)
+			due = s->freed.v[i].due_usec;
+	}
+	return due;
 }

@@ -5,10 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/vec.h"
+
+struct ids_freed {
+	int64_t due_usec;
+	uint32_t id;
+};
+
 struct ids {
 	uint64_t *word; /* bit i: number i is in use */
 	size_t n_words;
 	uint32_t next; /* above all that were ever taken */
+	VEC(struct ids_freed) freed;
 };
 
 void ids_fini(struct ids *s);
@@ -17,4 +25,7 @@ void ids_fini(struct ids *s);
  * rest only. 0: none left up to max. */
 uint32_t ids_take(struct ids *s, uint32_t step, uint32_t rest, uint32_t max);
 bool ids_claim(struct ids *s, uint32_t id); /* false: in use */
-void ids_give(struct ids *s, uint32_t id);
+/* Free for others from then on; ids_tick carries it out. */
+void ids_give(struct ids *s, uint32_t id, int64_t due_usec);
+void ids_tick(struct ids *s, int64_t now_usec);
+int64_t ids_due_usec(const struct ids *s); /* of the first, 0: there is none */

@@ -384,7 +384,7 @@ static int take_generation(void *ctx, const struct nlmsghdr *h, size_t len, stru
 	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
 	{
 		if (mnl_attr_get_type(attr) == NFTA_GEN_ID && mnl_attr_get_payload_len(attr) == 4)
-			*generation = mnl_attr_get_u32(attr);
+			*generation = ntohl(mnl_attr_get_u32(attr));
 	}
 	return 0;
 }

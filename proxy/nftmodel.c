@@ -214,6 +214,28 @@ bool nftlist_equal(const struct nftlist *a, const struct nftlist *b)
 	return a->len == b->len && (!a->len || !memcmp(a->p, b->p, a->len));
 }
 
+static void key_text(enum nftset set, const uint8_t *key, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*out++ = (char)('A' + set);
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[key[i] >> 4];
+		*out++ = digits[key[i] & 15];
+	}
+	*out = 0;
+}
+
+void nftelem_key(const struct nftelem *e, enum dataplane_family f, char *out)
+{
+	key_text(e->set, e->key, nftset_key_len(e->set, f), out);
+}
+
+void nftref_key(const struct nftref *e, char *out)
+{
+	key_text(e->set, e->key, e->key_len, out);
+}
+
 static const char *proto_name(uint8_t proto)
 {
 	return proto == 6 ? "tcp" : proto == 17 ? "udp" : proto == 132 ? "sctp" : "?";

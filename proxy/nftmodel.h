@@ -125,5 +125,10 @@ void nftlist_union(const struct nftlist *const *lists, size_t n, enum dataplane_
 int nftref_compare(const struct nftref *a, const struct nftref *b); /* set and key */
 bool nftlist_equal(const struct nftlist *a, const struct nftlist *b);
 
+/* Set and key as text without spaces, for maps. */
+enum { NFT_KEY_TEXT = 2 + 2 * NFT_KEY_MAX };
+void nftelem_key(const struct nftelem *e, enum dataplane_family f, char *out /* NFT_KEY_TEXT */);
+void nftref_key(const struct nftref *e, char *out);
+
 /* "services 10.96.0.1 . tcp . 443" */
 void nftref_print(const struct nftref *e, enum dataplane_family f, struct str *out);

@@ -8,24 +8,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "graves.h"
 #include "ids.h"
 #include "ruleset.h"
 
 /* How long what packets may still be led to stays. */
 enum { GRAVE_USEC = 1000 * USEC_PER_MSEC };
-enum { KEY_TEXT = 2 + 2 * NFT_KEY_MAX + 1 };
-
-/* An element that is out of use and waits for its removal, raw bytes behind it. */
-struct grave {
-	int64_t due_usec;
-	size_t raw_len;
-	uint8_t raw[];
-};
-
-struct freed_id {
-	int64_t due_usec;
-	uint32_t id;
-};
+/* A transaction of this size takes the kernel about a tenth of a second. */
+enum { CHUNK_ELEMENTS = 20000 };
 
 struct program {
 	enum dataplane_family family;
@@ -41,16 +31,15 @@ struct program {
 
 	VEC(struct svc *) dirty;
 	bool trusted;       /* the kernel holds what we think */
+	bool doubted;       /* somebody said otherwise, maybe while a sync was under way */
 	bool seeded;        /* ids of an earlier life were taken over */
 	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
 	struct nftlist node_list;
 	struct map claims; /* key text → struct svc that owns the front end */
 	struct map shared; /* key text → how many lists hold the element */
-	struct map graves; /* key text → struct grave */
-	int64_t grave_due_usec;
+	struct graves graves;
 	struct ids ids;
-	VEC(struct freed_id) freed;
 	uint64_t no_local[2];
 	struct ctplan ctplan;
 	size_t blocked;
@@ -68,23 +57,6 @@ struct program {
 	struct program_result *result;
 };
 
-static void key_text(enum nftset set, const uint8_t *key, size_t len, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	*out++ = (char)('A' + set);
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[key[i] >> 4];
-		*out++ = digits[key[i] & 15];
-	}
-	*out = 0;
-}
-
-static void ref_text(const struct nftref *e, char *out)
-{
-	key_text(e->set, e->key, e->key_len, out);
-}
-
 struct program *program_new(enum dataplane_family f, struct svcstore *store, struct nftio *io,
 			    program_warn_fn *warn, void *ctx)
 {
@@ -100,27 +72,17 @@ struct program *program_new(enum dataplane_family f, struct svcstore *store, str
 	return p;
 }
 
-static void free_values(struct map *m)
-{
-	void *value;
-
-	for (size_t at = 0; map_next(m, &at, NULL, &value);)
-		free(value);
-	map_fini(m);
-}
-
 void program_free(struct program *p)
 {
 	if (!p)
 		return;
 	map_fini(&p->claims);
 	map_fini(&p->shared);
-	free_values(&p->graves);
+	graves_fini(&p->graves);
 	ctplan_fini(&p->ctplan);
 	nftplan_fini(&p->plan);
 	nftlist_fini(&p->node_list);
 	ids_fini(&p->ids);
-	vec_fini(&p->freed);
 	vec_fini(&p->dirty);
 	vec_fini(&p->node_port_ips);
 	free(p->local_interface);
@@ -145,6 +107,7 @@ void program_mark_all(struct program *p)
 
 void program_distrust(struct program *p)
 {
+	p->doubted = true;
 	p->trusted = false;
 }
 
@@ -176,7 +139,9 @@ bool program_pending(const struct program *p)
 
 int64_t program_due_usec(const struct program *p)
 {
-	return p->grave_due_usec;
+	int64_t a = p->graves.due_usec, b = ids_due_usec(&p->ids);
+
+	return !a || (b && b < a) ? b : a;
 }
 
 const uint64_t *program_no_local(const struct program *p)
@@ -196,97 +161,6 @@ void program_model(const struct program *p, const struct svc *svc, const struct 
 	svcmodel_port(svc, port, p->family, endpoints, &p->node.node_ip, ret);
 }
 
-/* Removal in two steps */
-
-static void bury(struct program *p, const struct nftref *e)
-{
-	struct grave *g = mem_calloc(1, sizeof(*g) + e->raw_len);
-	char key[KEY_TEXT];
-
-	ref_text(e, key);
-	g->due_usec = p->now_usec + GRAVE_USEC;
-	g->raw_len = e->raw_len;
-	memcpy(g->raw, e->raw, e->raw_len);
-	free(map_put(&p->graves, key, g));
-	if (!p->grave_due_usec)
-		p->grave_due_usec = g->due_usec;
-}
-
-static void emit_grave(struct program *p, const struct grave *g)
-{
-	struct nftlist l = { .p = (uint8_t *)(uintptr_t)g->raw, .len = g->raw_len, .n = 1 };
-	struct nftref e;
-
-	for (size_t at = 0; nftlist_next(&l, p->family, &at, &e);)
-		nftplan_add(&p->plan, NFT_DELETE, &e);
-}
-
-/* The element comes back: true when the kernel has it as it should be. */
-static bool exhume(struct program *p, const struct nftref *e)
-{
-	char key[KEY_TEXT];
-	AUTO_FREE struct grave *g = NULL;
-
-	ref_text(e, key);
-	g = map_remove(&p->graves, key);
-	if (!g)
-		return false;
-	if (g->raw_len == e->raw_len && !memcmp(g->raw, e->raw, e->raw_len))
-		return true;
-	emit_grave(p, g);
-	return false;
-}
-
-static bool graves_due(const struct program *p)
-{
-	return p->grave_due_usec && p->grave_due_usec <= p->now_usec;
-}
-
-static void emit_due_graves(struct program *p)
-{
-	void *value;
-
-	for (size_t at = 0; graves_due(p) && map_next(&p->graves, &at, NULL, &value);) {
-		const struct grave *g = value;
-
-		if (g->due_usec <= p->now_usec)
-			emit_grave(p, g);
-	}
-}
-
-/* After their removal was committed; ids are free for others from then on. */
-static void drop_due_graves(struct program *p)
-{
-	int64_t next = 0;
-	size_t kept = 0;
-	const char *key;
-	void *value;
-
-	if (!graves_due(p))
-		return;
-	for (size_t at = 0; map_next(&p->graves, &at, &key, &value);) {
-		struct grave *g = value;
-
-		if (g->due_usec <= p->now_usec) {
-			map_remove(&p->graves, key);
-			free(g);
-		} else if (!next || g->due_usec < next) {
-			next = g->due_usec;
-		}
-	}
-	for (size_t i = 0; i < p->freed.n; i++) {
-		if (p->freed.v[i].due_usec <= p->now_usec) {
-			ids_give(&p->ids, p->freed.v[i].id);
-			continue;
-		}
-		if (!next || p->freed.v[i].due_usec < next)
-			next = p->freed.v[i].due_usec;
-		p->freed.v[kept++] = p->freed.v[i];
-	}
-	p->freed.n = kept;
-	p->grave_due_usec = next;
-}
-
 /* Differences into the plan */
 
 /* Into the kernel: what others may be led to goes later. */
@@ -296,10 +170,10 @@ static void plan_change(void *ctx, enum nft_op op, const struct nftref *e)
 
 	if (nftset_is_pointee(e->set)) {
 		if (op == NFT_DELETE) {
-			bury(p, e);
+			graves_bury(&p->graves, e, p->now_usec + GRAVE_USEC);
 			return;
 		}
-		if (exhume(p, e))
+		if (graves_exhume(&p->graves, e, p->family, nftplan_add, &p->plan) == GRAVES_SAME)
 			return;
 	}
 	p->result->adds += op == NFT_ADD;
@@ -310,9 +184,9 @@ static void plan_change(void *ctx, enum nft_op op, const struct nftref *e)
 /* A changed value is deleted and added: in the end whoever has a front end owns it. */
 static void note_owner(struct program *p, enum nft_op op, const struct nftref *e)
 {
-	char key[KEY_TEXT];
+	char key[NFT_KEY_TEXT];
 
-	ref_text(e, key);
+	nftref_key(e, key);
 	if (op == NFT_ADD) {
 		map_put(&p->claims, key, p->current);
 	} else {
@@ -325,11 +199,11 @@ static void note_owner(struct program *p, enum nft_op op, const struct nftref *e
 static void list_change(void *ctx, enum nft_op op, const struct nftref *e)
 {
 	struct program *p = ctx;
-	char key[KEY_TEXT];
+	char key[NFT_KEY_TEXT];
 	size_t n;
 
 	if (nftset_is_shared(e->set)) {
-		ref_text(e, key);
+		nftref_key(e, key);
 		n = (size_t)map_get(&p->shared, key);
 		n = op == NFT_ADD ? n + 1 : n - 1;
 		if (n)
@@ -346,13 +220,10 @@ static void list_change(void *ctx, enum nft_op op, const struct nftref *e)
 
 /* Ids */
 
+/* Its elements may be in use a while longer. */
 static void release_id(struct program *p, uint32_t *id)
 {
-	if (!*id)
-		return;
-	vec_push(&p->freed, (struct freed_id){ .due_usec = p->now_usec + GRAVE_USEC, .id = *id });
-	if (!p->grave_due_usec)
-		p->grave_due_usec = p->now_usec + GRAVE_USEC;
+	ids_give(&p->ids, *id, p->now_usec + GRAVE_USEC);
 	*id = 0;
 }
 
@@ -364,29 +235,66 @@ static void release_gone(struct program *p, struct svc *svc)
 	}
 }
 
-/* Index of a time-out; a new one changes a rule. With all taken the next longer one has to do. */
+static bool timeout_used(const struct program *p, uint32_t sec)
+{
+	void *value;
+
+	for (size_t at = 0; map_next(&p->store->services, &at, NULL, &value);) {
+		const struct svc *svc = value;
+
+		if (svc->affinity && svc->affinity_sec == sec)
+			return true;
+	}
+	return false;
+}
+
+/* Where a new time-out goes: a free place, else that of one that no service has any more, else it
+ * has to make do with the longest there is. */
+static uint32_t timeout_place(const struct program *p, bool *ret_free)
+{
+	const uint32_t *v = p->settings.timeout_sec;
+	uint32_t longest = 0;
+
+	*ret_free = true;
+	for (uint32_t i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
+		if (!v[i])
+			return i;
+		if (v[i] > v[longest])
+			longest = i;
+	}
+	for (uint32_t i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
+		if (!timeout_used(p, v[i]))
+			return i;
+	}
+	*ret_free = false;
+	return longest;
+}
+
+/* Index of a time-out; a new one changes a rule. */
 static uint32_t timeout_index(struct program *p, uint32_t sec)
 {
-	uint32_t *v = p->settings.timeout_sec, best = 0;
+	uint32_t *v = p->settings.timeout_sec, i;
+	bool free_place;
 
-	for (uint32_t i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
+	for (i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
 		if (v[i] == sec)
 			return i;
-		if (!v[i]) {
-			v[i] = sec;
-			p->rules_changed = true;
-			return i;
-		}
-		if (v[i] >= sec ? v[best] < sec || v[i] < v[best] : v[best] < sec && v[i] > v[best])
-			best = i;
 	}
-	return best;
+	i = timeout_place(p, &free_place);
+	if (free_place) {
+		v[i] = sec;
+		p->rules_changed = true;
+	} else {
+		log_warning("more than %d time-outs of session affinity: %u s is used for %u s",
+			    FRONT_TIMEOUT_COUNT, v[i], sec);
+	}
+	return i;
 }
 
 /* The id that the kernel's front ends of this list carry already. */
 static uint32_t inherited_id(struct program *p, const struct svcmodel *m, enum svc_policy policy)
 {
-	char key[KEY_TEXT];
+	char key[NFT_KEY_TEXT];
 
 	for (size_t i = 0; p->kernel_fronts.count && i < m->fronts.n; i++) {
 		const struct svcfront *front = &m->fronts.v[i];
@@ -399,7 +307,7 @@ static uint32_t inherited_id(struct program *p, const struct svcmodel *m, enum s
 
 		if (front->inside != target && front->outside != target && !ranges)
 			continue;
-		key_text(e.set, e.key, nftset_key_len(e.set, p->family), key);
+		nftelem_key(&e, p->family, key);
 		value = (size_t)map_get(&p->kernel_fronts, key);
 		if (value >> FRONT_ID_SHIFT &&
 		    ((value & FRONT_CLASS_MASK) <= FRONT_CLASSES || ranges))
@@ -541,15 +449,14 @@ static void add_port(struct program *p, struct svc *svc, struct svcport *port)
 static void claim_fronts(struct program *p, struct svc *svc, nftelems *v)
 {
 	bool blocked = false;
-	char key[KEY_TEXT], text[200];
+	char key[NFT_KEY_TEXT], text[200];
 	size_t kept = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
 		struct svc *owner;
 
 		if (nftset_is_front(v->v[i].set)) {
-			key_text(v->v[i].set, v->v[i].key, nftset_key_len(v->v[i].set, p->family),
-				 key);
+			nftelem_key(&v->v[i], p->family, key);
 			owner = map_get(&p->claims, key);
 			if (owner && owner != svc) {
 				snprintf(text, sizeof(text),
@@ -651,7 +558,7 @@ static void seed(struct program *p, const struct nftdump *d, const struct nftlis
 	struct nftref e;
 
 	for (size_t at = 0; nftlist_next(have, p->family, &at, &e);) {
-		char key[KEY_TEXT];
+		char key[NFT_KEY_TEXT];
 		uint32_t value;
 
 		if (nftset_is_pointee(e.set))
@@ -659,7 +566,7 @@ static void seed(struct program *p, const struct nftdump *d, const struct nftlis
 		if (!nftset_is_front(e.set))
 			continue;
 		memcpy(&value, e.data, sizeof(value));
-		ref_text(&e, key);
+		nftref_key(&e, key);
 		map_put(&p->kernel_fronts, key, (void *)(size_t)value);
 	}
 	memcpy(p->settings.timeout_sec, d->timeout_sec, sizeof(d->timeout_sec));
@@ -698,8 +605,7 @@ static void plan_from(struct program *p, const struct nftlist *have)
 	struct nftlist want;
 
 	nftplan_fini(&p->plan);
-	free_values(&p->graves);
-	p->grave_due_usec = p->freed.n ? p->now_usec + GRAVE_USEC : 0;
+	graves_fini(&p->graves);
 	p->result->adds = p->result->deletes = 0;
 	want_all(p, &want);
 	nftdiff(have, &want, p->family, plan_change, p);
@@ -724,20 +630,29 @@ static void inherit_ids(struct program *p)
 	}
 }
 
+/* As many as one transaction may take; the rest stays dirty. */
+static void rebuild_some(struct program *p, size_t max_elements)
+{
+	size_t i;
+
+	for (i = 0; i < p->dirty.n && p->plan.op[NFT_ADD].n < max_elements; i++) {
+		struct svc *svc = p->dirty.v[i];
+
+		svc->family[p->family].dirty = false;
+		rebuild(p, svc);
+	}
+	p->dirty.n -= i;
+	memmove(p->dirty.v, p->dirty.v + i, p->dirty.n * sizeof(*p->dirty.v));
+}
+
 /* Services whose front ends others had get another chance when one became free. */
-static void rebuild_dirty(struct program *p)
+static void rebuild_dirty(struct program *p, size_t max_elements)
 {
 	do {
 		void *value;
 
 		p->released = false;
-		for (size_t i = 0; i < p->dirty.n; i++) {
-			struct svc *svc = p->dirty.v[i];
-
-			svc->family[p->family].dirty = false;
-			rebuild(p, svc);
-		}
-		p->dirty.n = 0;
+		rebuild_some(p, max_elements);
 		if (!p->released || !p->blocked)
 			break;
 		for (size_t at = 0; map_next(&p->store->services, &at, NULL, &value);) {
@@ -746,7 +661,7 @@ static void rebuild_dirty(struct program *p)
 			if (svc->family[p->family].blocked)
 				program_mark(p, svc);
 		}
-	} while (p->dirty.n);
+	} while (p->dirty.n && p->plan.op[NFT_ADD].n < max_elements);
 }
 
 /* What of the static part is to be written. */
@@ -831,7 +746,8 @@ static int program_step(struct program *p, struct err *e)
 	inherit_ids(p);
 	if (r == 0) {
 		rebuild_node(p);
-		rebuild_dirty(p);
+		/* what the kernel holds is compared with all that is wanted, or with nothing */
+		rebuild_dirty(p, p->trusted || !have.n ? CHUNK_ELEMENTS : SIZE_MAX);
 	}
 	/* rebuilding may have asked for a new time-out, that is, a rule */
 	if (r == 0 && p->trusted && p->rules_changed)
@@ -842,7 +758,7 @@ static int program_step(struct program *p, struct err *e)
 		nftlist_fini(&have);
 	/* with nothing there and nothing held before, the plan has all of it already */
 	if (r == 0 && p->trusted)
-		emit_due_graves(p);
+		graves_due(&p->graves, p->now_usec, p->family, nftplan_add, &p->plan);
 	else if (r == 0 && (p->programmed || have.n))
 		plan_from(p, &have);
 	if (r == 0) {
@@ -862,12 +778,15 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 	*ret = (struct program_result){ .full = !p->trusted };
 	err_clear(e);
 	p->now_usec = now_usec;
+	p->doubted = false;
 	p->result = ret;
 	r = program_step(p, e);
-	p->trusted = r == 0;
+	p->trusted = r == 0 && !p->doubted;
+	ret->more = r == 0 && p->dirty.n;
 	if (r == 0) {
 		p->rules_changed = false;
-		drop_due_graves(p);
+		graves_forget_due(&p->graves, p->now_usec);
+		ids_tick(&p->ids, p->now_usec);
 	}
 	end_seeding(p);
 	vec_fini(&p->endpoints);

@@ -22,6 +22,7 @@ struct program_node {
 struct program_result {
 	uint64_t adds, deletes; /* elements */
 	bool full;              /* the kernel's table was read back */
+	bool more; /* services are left for the next transaction: it should come at once */
 };
 
 typedef void program_warn_fn(void *ctx, const struct svc *svc, const char *reason,

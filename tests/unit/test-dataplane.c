@@ -18,6 +18,7 @@ enum place { ABSENT, READY, GOING, DOWN, PLACES };
 
 struct thing { /* a service as the test thinks of it */
 	bool exists, external_local, internal_local, affinity, ranges, external_ip;
+	uint32_t timeout_sec;
 	int type; /* 0: cluster IP, 1: node port, 2: balancer */
 	bool udp;
 	enum place at[ENDPOINTS]; /* even ones are on this node */
@@ -121,7 +122,10 @@ static void put_service(struct world *w, unsigned i)
 	if (t->internal_local)
 		str_append(&text, ",\"internalTrafficPolicy\":\"Local\"");
 	if (t->affinity)
-		str_append(&text, ",\"sessionAffinity\":\"ClientIP\"");
+		str_printf(&text,
+			   ",\"sessionAffinity\":\"ClientIP\",\"sessionAffinityConfig\":{"
+			   "\"clientIP\":{\"timeoutSeconds\":%u}}",
+			   t->timeout_sec);
 	if (t->ranges)
 		str_append(&text, ",\"loadBalancerSourceRanges\":[\"9.0.0.0/8\",\"9.9.0.0/16\","
 				  "\"fd09::/16\",\"fd09:9::/32\"]");
@@ -188,6 +192,7 @@ static void change_service(struct world *w, unsigned i)
 	t->external_local = dice(w, 2);
 	t->internal_local = dice(w, 4) == 0;
 	t->affinity = dice(w, 2);
+	t->timeout_sec = 1 + dice(w, 30); /* more than there is room for at a time */
 	t->ranges = t->type == 2 && dice(w, 2);
 	t->external_ip = dice(w, 4) == 0;
 	put_service(w, i);
@@ -396,6 +401,7 @@ static void check_clients(struct world *w)
 			w->last[i] = -1;
 		for (unsigned c = 0; want.verdict == WALK_DNAT && c < 4; c++) {
 			struct walk_packet p = packet(w, i, TO_CLUSTER_IP, FROM_POD);
+			size_t known = w->table.clients.n;
 			unsigned choices;
 			enum walk_verdict v =
 			    walk(&w->table, &p, SKEL_PREROUTING, dice(w, 100), &choices);
@@ -403,6 +409,9 @@ static void check_clients(struct world *w)
 
 			assert_int_equal(v, WALK_DNAT);
 			assert_true(to >= 0 && want.to[to]);
+			if (w->table.clients.n > known)
+				assert_int_equal(w->table.clients.v[known].timeout_sec,
+						 t->timeout_sec);
 			assert_true(w->last[i] < 0 || w->last[i] == to);
 			w->last[i] = to;
 		}
@@ -450,7 +459,19 @@ static void configure(struct world *w)
 						  .n_service_cidrs = 1,
 						  .masquerade_mark = 0x4000 };
 	program_configure(w->program, &w->settings, &n);
-	w->settings.timeout_sec[0] = 10800;
+	skeleton_fini(&w->skel);
+	skeleton_make(&w->settings, &w->skel);
+}
+
+/* The rules as they are: time-outs come and go. */
+static void read_rules(struct world *w)
+{
+	struct nftdump d = { .family = w->f };
+	struct err e;
+
+	assert_int_equal(nftio_dump(w->io, false, &d, &e), 0);
+	memcpy(w->settings.timeout_sec, d.timeout_sec, sizeof(d.timeout_sec));
+	nftdump_fini(&d);
 	skeleton_fini(&w->skel);
 	skeleton_make(&w->settings, &w->skel);
 }
@@ -591,6 +612,7 @@ static void step(struct world *w)
 	fake_nft_list(w->io, &after);
 	if (!meddled && before.n)
 		check_straddlers(w, &before, &after);
+	read_rules(w);
 	w->table.list = &after;
 	w->table.skel = &w->skel;
 	check_packets(w);

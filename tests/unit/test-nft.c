@@ -403,7 +403,12 @@ static void test_ids(void **state)
 	assert_false(ids_claim(&s, 0));
 	assert_int_equal(ids_take(&s, 1, 0, 200), 6);
 	assert_int_equal(ids_take(&s, 16, 3, 200), 19);
-	ids_give(&s, 6);
+	ids_give(&s, 6, 100);
+	assert_int_equal(ids_due_usec(&s), 100);
+	ids_tick(&s, 99);
+	assert_false(ids_claim(&s, 6));
+	ids_tick(&s, 100);
+	assert_int_equal(ids_due_usec(&s), 0);
 	assert_int_equal(ids_take(&s, 1, 0, 200), 20);
 	assert_int_equal(ids_take(&s, 1, 0, 20), 3);
 	assert_int_equal(ids_take(&s, 1, 0, 20), 4);
