@@ -33,7 +33,7 @@ enum state { STATE_WATCHLIST, STATE_LIST, STATE_WATCH, STATE_BACKOFF };
 struct entry {
 	struct kube_object *object; /* NULL in a thin informer */
 	unsigned generation;
-	char *version; /* of a thin one, with the UID behind its NUL */
+	char version[]; /* in a thin one, with the UID behind its NUL */
 };
 
 struct informer {
@@ -86,27 +86,26 @@ static const char *entry_uid(const struct entry *known)
 			     : known->version + strlen(known->version) + 1;
 }
 
-static void entry_set(const struct informer *inf, struct entry *known, struct kube_object *o)
+static struct entry *entry_new(const struct informer *inf, struct kube_object *o)
 {
-	known->generation = inf->generation;
-	if (inf->thin) {
-		const char *version = str_or(o->meta->resourceversion, "");
-		const char *uid = str_or(o->meta->uid, "");
-		size_t len = strlen(version) + 1, uid_len = strlen(uid) + 1;
+	const char *version = inf->thin ? str_or(o->meta->resourceversion, "") : "";
+	const char *uid = inf->thin ? str_or(o->meta->uid, "") : "";
+	size_t len = strlen(version) + 1, uid_len = strlen(uid) + 1;
+	struct entry *e = mem_calloc(1, sizeof(*e) + (inf->thin ? len + uid_len : 0));
 
-		free(known->version);
-		known->version = mem_calloc(len + uid_len, 1);
-		memcpy(known->version, version, len);
-		memcpy(known->version + len, uid, uid_len);
+	e->generation = inf->generation;
+	if (inf->thin) {
+		memcpy(e->version, version, len);
+		memcpy(e->version + len, uid, uid_len);
 	} else {
-		known->object = kube_object_ref(o);
+		e->object = kube_object_ref(o);
 	}
+	return e;
 }
 
 static void entry_free(struct entry *known)
 {
 	kube_object_unref(known->object);
-	free(known->version);
 	free(known);
 }
 
@@ -141,32 +140,24 @@ static void tell_deleted(struct informer *inf, const char *key, const struct ent
 static void entry_put(struct informer *inf, const char *key, struct kube_object *o)
 {
 	struct entry *known = map_get(&inf->entries, key);
-	AUTO_OBJECT struct kube_object *before = NULL;
 
-	if (!known) {
-		known = NEW(struct entry);
-		entry_set(inf, known, o);
-		map_put(&inf->entries, key, known);
-		if (inf->ops->added)
-			inf->ops->added(inf->ctx, o);
+	if (known && str_eq(entry_version(known), o->meta->resourceversion)) {
+		known->generation = inf->generation;
 		return;
 	}
-	known->generation = inf->generation;
-	if (str_eq(entry_version(known), o->meta->resourceversion))
-		return;
+	map_put(&inf->entries, key, entry_new(inf, o));
 	/* the same name with another UID is another object */
-	if (!str_eq(entry_uid(known), str_or(o->meta->uid, ""))) {
-		tell_deleted(inf, key, known, NULL);
-		before = known->object;
-		entry_set(inf, known, o);
+	if (known && str_eq(entry_uid(known), str_or(o->meta->uid, ""))) {
+		if (inf->ops->updated)
+			inf->ops->updated(inf->ctx, known->object, o);
+	} else {
+		if (known)
+			tell_deleted(inf, key, known, NULL);
 		if (inf->ops->added)
 			inf->ops->added(inf->ctx, o);
-		return;
 	}
-	before = known->object;
-	entry_set(inf, known, o);
-	if (inf->ops->updated)
-		inf->ops->updated(inf->ctx, before, o);
+	if (known)
+		entry_free(known);
 }
 
 /* last: the state that the deletion came with, or NULL */
