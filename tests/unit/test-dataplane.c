@@ -683,10 +683,46 @@ static void test_changes_are_small(void **state)
 	fake_nft_free(w.io);
 }
 
+/* More time-outs over time than there is room for at once: those in use are left alone. */
+static void test_many_timeouts(void **state)
+{
+	struct world w = { .now_usec = 1000000 };
+	struct program_result result;
+
+	(void)state;
+	w.io = fake_nft_new(w.f);
+	be_born(&w);
+	for (unsigned i = 0; i < 2; i++) {
+		w.things[i] =
+		    (struct thing){ .exists = true, .affinity = true, .timeout_sec = 777 };
+		w.things[i].at[0] = READY;
+		put_service(&w, i);
+		put_slice(&w, i);
+	}
+	for (uint32_t sec = 1; sec < 3 * FRONT_TIMEOUT_COUNT; sec++) {
+		struct nftlist list;
+
+		w.things[1].timeout_sec = sec;
+		put_service(&w, 1);
+		assert_int_equal(sync_now(&w, &result), 0);
+		w.now_usec += 2000000;
+		read_rules(&w);
+		fake_nft_list(w.io, &list);
+		w.table.list = &list;
+		w.table.skel = &w.skel;
+		check_packets(&w);
+		nftlist_fini(&list);
+	}
+	die(&w);
+	skeleton_fini(&w.skel);
+	fake_nft_free(w.io);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_are_small),
+		cmocka_unit_test(test_many_timeouts),
 		cmocka_unit_test(test_random_lives),
 	};
 
