@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
-#include <libnftnl/rule.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -180,16 +179,13 @@ static void add_chain(struct nftbatch *b, enum dataplane_family f, const struct 
 static void add_rules(struct nftbatch *b, const struct skeleton *s, const char *chain)
 {
 	for (size_t i = 0; i < s->rules.n; i++) {
-		struct nftnl_rule *r;
 		struct nlmsghdr *h;
 
 		if (chain && strcmp(s->rules.v[i].chain, chain))
 			continue;
-		r = nftrule_make(&s->rules.v[i], s->family);
 		h = nft(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, s->family);
-		nftnl_rule_nlmsg_build_payload(h, r);
+		nftrule_encode(&s->rules.v[i], s->family, h);
 		done(b, h);
-		nftrule_free(r);
 	}
 }
 

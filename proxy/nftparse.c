@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
-#include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -87,7 +86,7 @@ static const void *value_of(const struct nlattr *nest, size_t len)
 void nftdump_fini(struct nftdump *d)
 {
 	for (size_t i = 0; i < d->rules.n; i++)
-		nftrule_free(d->rules.v[i]);
+		free(d->rules.v[i].expressions);
 	vec_fini(&d->rules);
 	vec_fini(&d->elems);
 	vec_fini(&d->chains);
@@ -262,43 +261,21 @@ static void parse_set(struct nftdump *d, const struct attrs *a)
 		d->foreign = true;
 }
 
-/* libnftnl takes for granted that every expression has a name. */
-static bool named_expressions(const struct nlattr *list)
+static void parse_rule(struct nftdump *d, const struct attrs *a)
 {
-	const struct nlattr *elem;
-	struct attrs a;
-
-	if (!list)
-		return true;
-	mnl_attr_for_each_nested(elem, list)
-	{
-		read_nested(elem, &a);
-		if (!a.of[NFTA_EXPR_NAME] || !mnl_attr_get_payload_len(a.of[NFTA_EXPR_NAME]) ||
-		    !memchr(mnl_attr_get_payload(a.of[NFTA_EXPR_NAME]), 0,
-			    mnl_attr_get_payload_len(a.of[NFTA_EXPR_NAME])))
-			return false;
-	}
-	return true;
-}
-
-static int parse_rule(struct nftdump *d, const struct nlmsghdr *h, const struct attrs *a,
-		      struct err *e)
-{
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	const char *chain;
+	const struct nlattr *list = a->of[NFTA_RULE_EXPRESSIONS];
+	struct nftdumprule r = { 0 };
 	unsigned n;
 
-	if (!named_expressions(a->of[NFTA_RULE_EXPRESSIONS]) || nftnl_rule_nlmsg_parse(h, r) < 0 ||
-	    !nftnl_rule_get_str(r, NFTNL_RULE_CHAIN)) {
-		nftrule_free(r);
-		return err_set(e, ERR_REMOTE, "a rule of our table cannot be read");
+	if (!list || !copy_text(a->of[NFTA_RULE_CHAIN], r.chain, sizeof(r.chain))) {
+		d->foreign = true;
+		return;
 	}
-	chain = nftnl_rule_get_str(r, NFTNL_RULE_CHAIN);
-	if (sscanf(chain, "remember%u", &n) == 1 && n < FRONT_TIMEOUT_COUNT &&
-	    nftrule_timeout_sec(r))
-		d->timeout_sec[n] = nftrule_timeout_sec(r);
+	r.expressions = mem_dup(list, mnl_attr_get_len(list));
+	if (sscanf(r.chain, "remember%u", &n) == 1 && n < FRONT_TIMEOUT_COUNT &&
+	    nftrule_timeout_sec(r.expressions))
+		d->timeout_sec[n] = nftrule_timeout_sec(r.expressions);
 	vec_push(&d->rules, r);
-	return 0;
 }
 
 int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, struct err *e)
@@ -326,7 +303,8 @@ int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, st
 		parse_set(d, &a);
 		return 0;
 	case NFT_MSG_NEWRULE:
-		return parse_rule(d, h, &a, e);
+		parse_rule(d, &a);
+		return 0;
 	case NFT_MSG_NEWSETELEM:
 		return parse_elements(d, &a, e);
 	default:
@@ -408,15 +386,10 @@ bool nftparse_same_frame(const struct nftdump *d, const struct skeleton *want)
 	       same_vmaps(d, want);
 }
 
-static const char *chain_of(const struct nftnl_rule *r)
-{
-	return nftnl_rule_get_str(r, NFTNL_RULE_CHAIN);
-}
-
 /* The first rule of that chain at or after i: n or d->rules.n, there is none. */
 static size_t next_have(const struct nftdump *d, const char *chain, size_t i)
 {
-	while (i < d->rules.n && strcmp(chain_of(d->rules.v[i]), chain))
+	while (i < d->rules.n && strcmp(d->rules.v[i].chain, chain))
 		i++;
 	return i;
 }
@@ -428,16 +401,26 @@ static size_t next_want(const struct skeleton *s, const char *chain, size_t i)
 	return i;
 }
 
+static bool same_rule(const struct nftdumprule *have, const struct skelrule *want,
+		      enum dataplane_family f)
+{
+	enum { RULE_MAX = 8192 };
+	AUTO_FREE void *space = mem_calloc(RULE_MAX, 1);
+	struct nlmsghdr *h = mnl_nlmsg_put_header(space);
+	struct attrs a;
+
+	mnl_nlmsg_put_extra_header(h, sizeof(struct nfgenmsg));
+	nftrule_encode(want, f, h);
+	read_attrs(h, &a);
+	return nftrule_covers(have->expressions, a.of[NFTA_RULE_EXPRESSIONS]);
+}
+
 static bool same_chain(const struct nftdump *d, const struct skeleton *want, const char *chain)
 {
 	size_t h = next_have(d, chain, 0), w = next_want(want, chain, 0);
 
 	while (h < d->rules.n && w < want->rules.n) {
-		struct nftnl_rule *r = nftrule_make(&want->rules.v[w], want->family);
-		bool same = nftrule_covers(d->rules.v[h], r);
-
-		nftrule_free(r);
-		if (!same)
+		if (!same_rule(&d->rules.v[h], &want->rules.v[w], want->family))
 			return false;
 		h = next_have(d, chain, h + 1);
 		w = next_want(want, chain, w + 1);

@@ -11,11 +11,14 @@
 #include "nftmodel.h"
 #include "skeleton.h"
 
-struct nftnl_rule;
-
 struct nftdumpset {
 	char name[32];
 	uint32_t flags, key_type, key_len, data_type, data_len;
+};
+
+struct nftdumprule {
+	char chain[24];
+	struct nlattr *expressions; /* heap */
 };
 
 struct nftdump {
@@ -25,7 +28,7 @@ struct nftdump {
 	nftelems elems;
 	VEC(struct skelchain) chains;
 	VEC(struct nftdumpset) sets;
-	VEC(struct nftnl_rule *) rules;
+	VEC(struct nftdumprule) rules;
 	VEC(struct skelvmap) vmaps; /* name points to static text */
 	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT];
 };

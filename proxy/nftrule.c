@@ -1,10 +1,12 @@
-/* Rules as libnftnl has them (contract in nftrule.h). Pure. */
+/* Rules in netlink (contract in nftrule.h). Pure. */
 #include "nftrule.h"
 
 /* libnftnl's header uses FILE without including it */
 #include <stdio.h>
 
 #include <arpa/inet.h>
+#include <endian.h>
+#include <libmnl/libmnl.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter/nf_nat.h>
@@ -284,7 +286,7 @@ static void add_action(struct nftnl_rule *r, enum dataplane_family f, const stru
 	}
 }
 
-struct nftnl_rule *nftrule_make(const struct skelrule *in, enum dataplane_family f)
+void nftrule_encode(const struct skelrule *in, enum dataplane_family f, struct nlmsghdr *h)
 {
 	struct nftnl_rule *r = nftnl_rule_alloc();
 
@@ -295,65 +297,77 @@ struct nftnl_rule *nftrule_make(const struct skelrule *in, enum dataplane_family
 		if (!add_match(r, f, &in->op[i]))
 			add_action(r, f, &in->op[i]);
 	}
-	return r;
+	nftnl_rule_nlmsg_build_payload(h, r);
+	nftnl_rule_free(r);
 }
 
-void nftrule_free(struct nftnl_rule *r)
+/* The n-th attribute of that type in a nest. */
+static const struct nlattr *nth(const struct nlattr *nest, uint16_t type, unsigned n)
 {
-	if (r)
-		nftnl_rule_free(r);
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == type && !n--)
+			return attr;
+	}
+	return NULL;
 }
 
-/* Attributes of any expression are numbered from NFTNL_EXPR_BASE, fewer than this. */
-enum { ATTRS_MAX = 12 };
-
-static bool expr_covers(const struct nftnl_expr *have, const struct nftnl_expr *want)
+static unsigned count(const struct nlattr *nest, uint16_t type)
 {
-	if (strcmp(nftnl_expr_get_str(have, NFTNL_EXPR_NAME),
-		   nftnl_expr_get_str(want, NFTNL_EXPR_NAME)))
+	const struct nlattr *attr;
+	unsigned n = 0;
+
+	mnl_attr_for_each_nested(attr, nest) n += mnl_attr_get_type(attr) == type;
+	return n;
+}
+
+static bool same_payload(const struct nlattr *a, const struct nlattr *b)
+{
+	size_t len = mnl_attr_get_payload_len(a);
+
+	return len == mnl_attr_get_payload_len(b) &&
+	       !memcmp(mnl_attr_get_payload(a), mnl_attr_get_payload(b), len);
+}
+
+/* want is ours: what nests in it says so, and it is no deeper than an immediate verdict. */
+bool nftrule_covers(const struct nlattr *have, const struct nlattr *want)
+{
+	const struct nlattr *w, *h;
+	unsigned n = 0, elems = count(want, NFTA_LIST_ELEM);
+
+	/* one expression more is another rule */
+	if (elems && count(have, NFTA_LIST_ELEM) != elems)
 		return false;
-	for (uint16_t i = NFTNL_EXPR_BASE; i < NFTNL_EXPR_BASE + ATTRS_MAX; i++) {
-		uint32_t len_h = 0, len_w = 0;
-		const void *h, *w;
+	mnl_attr_for_each_nested(w, want)
+	{
+		uint16_t type = mnl_attr_get_type(w);
 
-		if (!nftnl_expr_is_set(want, i))
-			continue;
-		h = nftnl_expr_is_set(have, i) ? nftnl_expr_get(have, i, &len_h) : NULL;
-		w = nftnl_expr_get(want, i, &len_w);
-		if (!h || !w || len_h != len_w || memcmp(h, w, len_w))
+		/* only expressions repeat, in a list that holds nothing else */
+		h = nth(have, type, type == NFTA_LIST_ELEM ? n++ : 0);
+		if (!h ||
+		    !((w->nla_type & NLA_F_NESTED) ? nftrule_covers(h, w) : same_payload(h, w)))
 			return false;
 	}
 	return true;
 }
 
-bool nftrule_covers(const struct nftnl_rule *have, const struct nftnl_rule *want)
+uint32_t nftrule_timeout_sec(const struct nlattr *expressions)
 {
-	struct nftnl_expr_iter *h = nftnl_expr_iter_create(have);
-	struct nftnl_expr_iter *w = nftnl_expr_iter_create(want);
-	struct nftnl_expr *e, *x;
-	bool same = true;
-
-	do {
-		e = nftnl_expr_iter_next(h);
-		x = nftnl_expr_iter_next(w);
-		same = !e == !x && (!e || expr_covers(e, x));
-	} while (same && e);
-	nftnl_expr_iter_destroy(h);
-	nftnl_expr_iter_destroy(w);
-	return same;
-}
-
-uint32_t nftrule_timeout_sec(const struct nftnl_rule *r)
-{
-	struct nftnl_expr_iter *it = nftnl_expr_iter_create(r);
-	struct nftnl_expr *e;
+	const struct nlattr *elem, *name, *data, *timeout;
 	uint32_t sec = 0;
 
-	while ((e = nftnl_expr_iter_next(it))) {
-		if (!strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "dynset") &&
-		    nftnl_expr_is_set(e, NFTNL_EXPR_DYNSET_TIMEOUT))
-			sec = (uint32_t)(nftnl_expr_get_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT) / 1000);
+	mnl_attr_for_each_nested(elem, expressions)
+	{
+		name = nth(elem, NFTA_EXPR_NAME, 0);
+		data = nth(elem, NFTA_EXPR_DATA, 0);
+		timeout = data ? nth(data, NFTA_DYNSET_TIMEOUT, 0) : NULL;
+		if (!name || mnl_attr_get_payload_len(name) != sizeof("dynset") ||
+		    memcmp(mnl_attr_get_payload(name), "dynset", sizeof("dynset")) || !timeout ||
+		    mnl_attr_get_payload_len(timeout) != sizeof(uint64_t))
+			continue;
+		sec = (uint32_t)(be64toh(mnl_attr_get_u64(timeout)) / 1000);
 	}
-	nftnl_expr_iter_destroy(it);
 	return sec;
 }

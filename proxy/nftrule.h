@@ -1,13 +1,18 @@
-/* Rules as libnftnl has them: made from our skeleton, compared with the kernel's. Pure. */
+/* Rules in netlink: made from our skeleton by libnftnl, compared with the kernel's as attributes.
+ * Pure.
+ *
+ * The kernel's are not handed to libnftnl: it takes too much on trust.
+ */
 #pragma once
+
+#include <linux/netlink.h>
 
 #include "skeleton.h"
 
-struct nftnl_rule;
-
-struct nftnl_rule *nftrule_make(const struct skelrule *r, enum dataplane_family f); /* heap */
-void nftrule_free(struct nftnl_rule *r);
-/* have may say more than want, as the kernel fills in what was left open. */
-bool nftrule_covers(const struct nftnl_rule *have, const struct nftnl_rule *want);
-/* The time-out in seconds of the rule's set update; 0: it has none. */
-uint32_t nftrule_timeout_sec(const struct nftnl_rule *r);
+/* Table, chain and expressions into the message, that has room for them. */
+void nftrule_encode(const struct skelrule *r, enum dataplane_family f, struct nlmsghdr *h);
+/* Two lists of expressions; have may say more than want, as the kernel fills in what was left open.
+ */
+bool nftrule_covers(const struct nlattr *have, const struct nlattr *want);
+/* The time-out in seconds of a set update among the expressions; 0: there is none. */
+uint32_t nftrule_timeout_sec(const struct nlattr *expressions);

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/proto.h"
 #include "base/str.h"
+#include "node/nodestatus.h"
 #include "podset.h"
 #include "resource/resources.h"
 
@@ -93,24 +95,63 @@ static struct usage usage_beside(const struct pod *p)
 static bool exceeds(struct admit_verdict *v, const char *resource, int64_t wanted, int64_t used,
 		    int64_t capacity)
 {
-	static const struct {
-		const char *resource, *reason;
-	} reasons[] = {
-		{ "cpu", "OutOfcpu" },
-		{ "memory", "OutOfmemory" },
-		{ "pods", "OutOfpods" },
-	};
-
-	if (!wanted || wanted + used <= capacity)
+	if (!wanted || wanted <= capacity - used)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
-		if (str_eq(reasons[i].resource, resource))
-			v->reason = reasons[i].reason;
-	}
+	snprintf(v->out_of, sizeof(v->out_of), "OutOf%s", resource);
+	v->reason = v->out_of;
 	snprintf(v->message, sizeof(v->message),
 		 "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64
 		 ", capacity: %" PRId64,
 		 resource, wanted, used, capacity);
+	return true;
+}
+
+static Core__ResourceRequirements *requests_of(const Core__PodSpec *spec)
+{
+	Core__ResourceRequirements *r = proto_new(&core__resource_requirements__descriptor);
+
+	resources_sum_requests(spec, &core__resource_requirements__requests_entry__descriptor,
+			       &r->n_requests, (void ***)&r->requests);
+	return r;
+}
+
+static int64_t used_beside(const struct pod *p, const char *resource)
+{
+	struct pod *other;
+	int64_t used = 0;
+
+	for (size_t cursor = 0; podset_next(p->env->set, &cursor, &other);) {
+		AUTO_PROTO Core__ResourceRequirements *r = NULL;
+
+		if (!holds_resources(other, p))
+			continue;
+		r = requests_of(other->spec->pod->spec);
+		used += resources_value(resources_request(r, resource));
+	}
+	return used;
+}
+
+static struct kube_object *node_of(struct pod *p)
+{
+	return p->env->node_object ? p->env->node_object(p->env->node_ctx) : NULL;
+}
+
+/* What few pods ask for; extended resources that the node does not know are nobody's business. */
+static bool check_rare_resources(struct pod *p, struct admit_verdict *v)
+{
+	AUTO_PROTO Core__ResourceRequirements *r = requests_of(p->spec->pod->spec);
+	struct kube_object *node = node_of(p);
+
+	for (size_t i = 0; node && i < r->n_requests; i++) {
+		const char *name = r->requests[i]->key;
+
+		if (!str_starts(name, "hugepages-") && !str_eq(name, "ephemeral-storage"))
+			continue;
+		if (exceeds(v, name, resources_value(resources_request(r, name)),
+			    used_beside(p, name),
+			    nodestatus_allocatable((const Core__Node *)node->msg, name)))
+			return false;
+	}
 	return true;
 }
 
@@ -124,7 +165,8 @@ static bool check_resources(struct pod *p, struct admit_verdict *v)
 	       !exceeds(v, "cpu", a.cpu_request_milli, u.cpu_milli,
 			p->env->allocatable_cpu_milli) &&
 	       !exceeds(v, "memory", a.memory_request_bytes, u.memory_bytes,
-			p->env->allocatable_memory_bytes);
+			p->env->allocatable_memory_bytes) &&
+	       check_rare_resources(p, v);
 }
 
 /* --- host ports --- */
@@ -191,7 +233,7 @@ static const char *node_label(const Core__Node *node, const char *key)
 
 static bool check_selector(struct pod *p, struct admit_verdict *v)
 {
-	struct kube_object *o = p->env->node_object ? p->env->node_object(p->env->node_ctx) : NULL;
+	struct kube_object *o = node_of(p);
 	const Core__PodSpec *spec = p->spec->pod->spec;
 
 	for (size_t i = 0; o && i < spec->n_nodeselector; i++) {

@@ -8,6 +8,7 @@
 
 struct admit_verdict {
 	const char *reason;
+	char out_of[128]; /* what reason points to when a resource is not there */
 	char message[600];
 };
 

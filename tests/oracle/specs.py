@@ -371,6 +371,8 @@ one('node-selector-mismatch', 'true', 'status:NodeAffinity', podfields={'nodeSel
 one('node-selector-match', 'true', podfields={'nodeSelector': {'kubernetes.io/hostname': 'node1'}})
 one('out-of-cpu', 'true', 'status:OutOfcpu', **lim(None, {'cpu': '1000'}))
 one('out-of-memory', 'true', 'status:OutOfmemory', **lim(None, {'memory': '900Gi'}))
+one('out-of-huge-pages', 'true', 'status:OutOfhugepages-2Mi', **lim({'hugepages-2Mi': '2Mi', 'memory': '16Mi', 'cpu': '10m'}))
+one('out-of-ephemeral-storage', 'true', 'status:OutOfephemeral-storage', **lim(None, {'ephemeral-storage': '900Ti'}))
 one('extended-resource-unknown', 'true', **lim({'example.com/thing': '1'}))
 one('node-name-os', 'true', podfields={'os': {'name': 'linux'}})
 one('os-mismatch', 'true', 'status:PodOSNotSupported', podfields={'os': {'name': 'windows'}, 'securityContext': {}})
