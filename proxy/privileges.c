@@ -193,28 +193,23 @@ static const char *const allowed[] = {
 	"sysinfo",
 	"times",
 };
-
-static const char *const for_children[] = {
-	"execve",  "vfork", "fork", "wait4", "waitid", "kill",   "pidfd_open", "pidfd_send_signal",
-	"setpgid", "dup2",  "dup3", "pipe",  "chdir",  "getcwd", "umask",      "rt_sigsuspend",
-};
 /* clang-format on */
 
 /* A name that this architecture does not have is passed over. */
-static int allow(scmp_filter_ctx filter, const char *const *names, size_t n, struct err *e)
+static int allow(scmp_filter_ctx filter, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		int number = seccomp_syscall_resolve_name(names[i]), rc = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+		int number = seccomp_syscall_resolve_name(allowed[i]), rc = 0;
 
 		if (number >= 0)
 			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
 		if (rc < 0)
-			return err_os(e, -rc, "system call filter: %s", names[i]);
+			return err_os(e, -rc, "system call filter: %s", allowed[i]);
 	}
 	return 0;
 }
 
-int privileges_filter(bool with_children, struct err *e)
+int privileges_filter(struct err *e)
 {
 	/* as on a kernel without the call: libraries know what to do then */
 	scmp_filter_ctx filter = SANITIZED ? NULL : seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -224,9 +219,7 @@ int privileges_filter(bool with_children, struct err *e)
 		return 0;
 	if (!filter)
 		return err_set(e, ERR_INTERNAL, "system call filter");
-	r = allow(filter, allowed, ARRAY_SIZE(allowed), e);
-	if (r == 0 && with_children)
-		r = allow(filter, for_children, ARRAY_SIZE(for_children), e);
+	r = allow(filter, e);
 	if (r == 0)
 		rc = seccomp_load(filter);
 	if (rc < 0)

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "base/err.h"
 
 /* After what needs more was done (OOM score). Missing capabilities are no error here: who cannot
@@ -14,6 +12,6 @@
 int privileges_drop(struct err *e);
 
 /* From now on only the system calls that the program makes: a list of what is allowed, all else
- * fails. with_children: what credential plugins of the kubeconfig need, too. Does nothing in builds
- * with sanitizers, which make calls of their own. */
-int privileges_filter(bool with_children, struct err *e);
+ * fails. Programs that it starts would be held to the list, too: it starts none after this. Does
+ * nothing in builds with sanitizers, which make calls of their own. */
+int privileges_filter(struct err *e);

@@ -94,11 +94,11 @@ def endpoints(name, of, node, labels=None):
 class Proxy:
     """A running proxy, its configuration and its record."""
 
-    def __init__(self, name, config=CONFIG, user="proxy", args=()):
+    def __init__(self, name, config=CONFIG, user="proxy", args=(), credentials=None):
         self.record_path, self.log_path = api.path(name + ".record"), api.path(name + ".log")
         self.config_path = api.path(name + ".d/config.conf")
         os.makedirs(os.path.dirname(self.config_path))
-        self.kubeconfig = api.kubeconfig(name + ".kubeconfig",
+        self.kubeconfig = api.kubeconfig(name + ".kubeconfig", credentials or
                                          f"client-certificate: {user}.crt, client-key: {user}.key")
         self.write(config)
         self.log = open(self.log_path, "ab")
@@ -342,6 +342,20 @@ class Process(unittest.TestCase):
         for line in ("^service default/plain$", "^slice default/balanced-1 ", "^node n1 ", "^service cidrs 10"):
             node.expect(line)
         self.assertEqual(node.stop(), 0)
+
+    def test_15_a_credential_plugin_runs(self):
+        plugin = api.path("plugin")
+        with open(plugin, "w") as f:
+            f.write("""#!/bin/sh
+echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "secret-token"}}'
+""")
+        os.chmod(plugin, 0o755)
+        config = CONFIG + "metricsBindAddress: 127.0.0.1:10312\nhealthzBindAddress: 127.0.0.1:10313\n"
+        proxy = Proxy("plugin-user", config, credentials=f"exec: {{command: {plugin}, interactiveMode: Never, "
+                                                         "apiVersion: client.authentication.k8s.io/v1}")
+        proxy.expect("^service default/plain$")
+        self.assertIn("no filter of system calls", proxy.logged())
+        self.assertEqual(proxy.stop(), 0)
 
 
 class Start(unittest.TestCase):
