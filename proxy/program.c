@@ -642,7 +642,8 @@ static void rebuild_some(struct program *p, size_t max_elements)
 		rebuild(p, svc);
 	}
 	p->dirty.n -= i;
-	memmove(p->dirty.v, p->dirty.v + i, p->dirty.n * sizeof(*p->dirty.v));
+	if (p->dirty.n)
+		memmove(p->dirty.v, p->dirty.v + i, p->dirty.n * sizeof(*p->dirty.v));
 }
 
 /* Services whose front ends others had get another chance when one became free. */
