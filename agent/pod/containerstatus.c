@@ -184,7 +184,7 @@ static void infer_lost(const struct status_input *in, Core__ContainerStatus *s,
 		set_restart_count(s, s->restartcount + 1);
 }
 
-/* A running container shows what the runtime holds it to, which may be the pod's limit. Below what
+/* A running container shows what the runtime holds it to, which may be the pod's limit; below what
  * the kernel can express the specification's amount stays. */
 static void show_limits(Core__ResourceRequirements *r, const struct obs_container *c)
 {
@@ -215,8 +215,8 @@ static void show_requests(Core__ResourceRequirements *r, const struct obs_contai
 			      &r->n_requests, (void ***)&r->requests, "cpu", &cpu);
 }
 
-static void add_resources(const struct status_input *in, Core__ContainerStatus *s,
-			  const Core__Container *c, const struct obs_container *instance)
+static void add_resources(Core__ContainerStatus *s, const Core__Container *c,
+			  const struct obs_container *instance)
 {
 	const Core__ResourceRequirements *r = c->resources;
 
@@ -231,8 +231,7 @@ static void add_resources(const struct status_input *in, Core__ContainerStatus *
 		e->value = proto_dup(r->requests[i]->value);
 		s->allocatedresources[i] = e;
 	}
-	/* resizes are not carried out yet: only limits of the pod make the two differ */
-	if (instance->state != OBS_RUNNING || !in->spec->pod->spec->resources)
+	if (instance->state != OBS_RUNNING)
 		return;
 	show_limits(s->resources, instance);
 	show_requests(s->resources, instance);
@@ -282,7 +281,7 @@ static Core__ContainerStatus *observed_status(const struct status_input *in,
 	else
 		s->laststate = old && old->laststate ? proto_dup(old->laststate) : new_state();
 	add_volume_mounts(in, s, c->spec, old);
-	add_resources(in, s, c->spec, latest);
+	add_resources(s, c->spec, latest);
 	add_user(s, latest);
 	if (old && old->has_started && latest->state == OBS_RUNNING) {
 		s->has_started = true;

@@ -366,10 +366,10 @@ static void readiness_gates(void **state)
 }
 
 #define ASKS(requests, limits) \
-	"{'resources': {'limits': {'cpu': '400m'}}, 'containers': [{'name': 'a', 'resources': {'requests': " requests ", 'limits': " limits \
+	"{'containers': [{'name': 'a', 'resources': {'requests': " requests ", 'limits': " limits \
 	"}}]}"
 
-/* A running container of a pod with limits of its own shows what the runtime holds it to. */
+/* A running container shows what the runtime holds it to. */
 static void actual_resources(void **state)
 {
 	static const struct {
