@@ -102,13 +102,12 @@ int main(int argc, char **argv)
 	if (settings.mode == PODNET_NONE) {
 		if (podnetwork_cleanup(&e) < 0)
 			die(&e);
-		sd_event_loop(r.loop);
-		return 0;
+	} else {
+		if (podnetwork_new(r.loop, &settings, &r.network, &e) < 0)
+			die(&e);
+		read_nodes(&r);
+		podnetwork_start(r.network);
 	}
-	if (podnetwork_new(r.loop, &settings, &r.network, &e) < 0)
-		die(&e);
-	read_nodes(&r);
-	podnetwork_start(r.network);
 	sd_event_loop(r.loop);
 	podnetwork_free(r.network);
 	strv_free(r.names);
