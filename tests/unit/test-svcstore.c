@@ -349,6 +349,37 @@ static void test_source_ranges(void **state)
 	svcstore_fini(&s);
 }
 
+/* The balancer's address is restricted by the source ranges even where it is an external IP, too.
+ */
+static void test_an_address_in_two_lists(void **state)
+{
+	struct svcstore s;
+	struct svc *svc;
+	struct svcmodel m;
+	svcendpoints none = { 0 };
+	const struct addr node = { 0 };
+	char text[ADDR_TEXT];
+
+	(void)state;
+	svcstore_init(&s, "n1");
+	svc = put_service(&s, "a",
+			  ONE_PORT ", 'type': 'LoadBalancer', 'externalIPs': ['203.0.113.1', "
+				   "'203.0.113.2', '203.0.113.2', '10.96.0.1'], "
+				   "'loadBalancerSourceRanges': ['10.1.0.0/16']",
+			  "'loadBalancer': {'ingress': [{'ip': '203.0.113.1'}]}");
+	svcmodel_port(svc, &svc->ports.v[0], DATAPLANE_IPV4, &none, &node, &m);
+	assert_int_equal(m.fronts.n, 3);
+	assert_int_equal(m.fronts.v[0].kind, SVC_CLUSTER_IP);
+	assert_int_equal(m.fronts.v[1].kind, SVC_VIP);
+	assert_true(m.fronts.v[1].firewall);
+	assert_string_equal(addr_text(&m.fronts.v[1].addr, text), "203.0.113.1");
+	assert_int_equal(m.fronts.v[2].kind, SVC_EXTERNAL_IP);
+	assert_false(m.fronts.v[2].firewall);
+	assert_string_equal(addr_text(&m.fronts.v[2].addr, text), "203.0.113.2");
+	svcmodel_fini(&m);
+	svcstore_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_ids_stay_with_their_port),
 		cmocka_unit_test(test_source_ranges),
+		cmocka_unit_test(test_an_address_in_two_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
