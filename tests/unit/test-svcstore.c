@@ -193,6 +193,34 @@ static void test_hints_follow_the_zone(void **state)
 	svcstore_fini(&s);
 }
 
+/* Nodes come and go, and with them the hints that name them. */
+static void test_hints_take_the_place_of_old_ones(void **state)
+{
+	struct svcstore s;
+	struct svc *svc, *other;
+
+	(void)state;
+	svcstore_init(&s, "m100");
+	svc = put_service(&s, "a", ONE_PORT, "");
+	for (int i = 0; i < 100; i++) {
+		AUTO_FREE char *slice =
+		    str_fmt(V4_PORT ", 'endpoints': [{'addresses': ['10.0.0.1'], 'hints': "
+				    "{'forNodes': [{'name': 'm%d'}]}}, {'addresses': ['10.0.0.2'], "
+				    "'hints': {'forNodes': [{'name': 'm%d'}]}}]",
+			    i, i + 1);
+
+		put_slice(&s, i % 2 ? "odd" : "even", "a", slice, &other);
+	}
+	expect(&s, svc, DATAPLANE_IPV4, "10.0.0.1:8080/rsN 10.0.0.2:8080/rsNn");
+	assert_in_range(s.hints.n, 4, 6);
+	assert_false(svcstore_set_zone(&s, NULL));
+	svcstore_remove_slice(&s, "ns", "odd");
+	svcstore_remove_slice(&s, "ns", "even");
+	assert_int_equal(s.hint_by_text.count, 0);
+	assert_true(svcstore_set_zone(&s, "z"));
+	svcstore_fini(&s);
+}
+
 static void test_what_is_no_service_of_ours(void **state)
 {
 	static const char *const specs[] = {
@@ -387,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_many_slices),
 		cmocka_unit_test(test_a_slice_changes_its_service),
 		cmocka_unit_test(test_hints_follow_the_zone),
+		cmocka_unit_test(test_hints_take_the_place_of_old_ones),
 		cmocka_unit_test(test_what_is_no_service_of_ours),
 		cmocka_unit_test(test_bad_fields_are_left_out),
 		cmocka_unit_test(test_policies),
