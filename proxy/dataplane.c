@@ -99,16 +99,12 @@ static bool covers_all(const struct dataplane *d, enum dataplane_family f)
 }
 
 /* Addresses of this machine within the prefixes; loopback never serves node ports. */
-static void find_node_port_ips(struct dataplane *d, const prefixes *within)
+static int find_node_port_ips(struct dataplane *d, const prefixes *within, struct err *e)
 {
 	struct ifaddrs *list = NULL;
-	struct err e;
 
-	if (getifaddrs(&list) < 0) {
-		err_os(&e, errno, "list interface addresses");
-		log_err_warning(&e, "node ports");
-		return;
-	}
+	if (getifaddrs(&list) < 0)
+		return err_os(e, errno, "list interface addresses");
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
 		struct addr a;
 		bool in = false;
@@ -121,6 +117,7 @@ static void find_node_port_ips(struct dataplane *d, const prefixes *within)
 			vec_push(&d->node_port_ips, a);
 	}
 	freeifaddrs(list);
+	return 0;
 }
 
 static bool is_loopback(const struct addr *a)
@@ -130,18 +127,21 @@ static bool is_loopback(const struct addr *a)
 	return a->len == 4 ? a->b[0] == 127 : !addr_cmp(a, &six);
 }
 
-static void read_node_port_ips(struct dataplane *d, enum dataplane_family f)
+static int read_node_port_ips(struct dataplane *d, enum dataplane_family f, struct err *e)
 {
 	prefixes within = { 0 };
+	int r;
 
+	d->node_port_ips.n = 0;
 	if (primary_only(d)) {
 		if (d->family[f].node_ip.len && !is_loopback(&d->family[f].node_ip))
 			vec_push(&d->node_port_ips, d->family[f].node_ip);
-		return;
+		return 0;
 	}
 	parse_prefixes(d->node_port_addresses, "nodePortAddresses", f, &within);
-	find_node_port_ips(d, &within);
+	r = find_node_port_ips(d, &within, e);
 	vec_fini(&within);
+	return r;
 }
 
 static void configure_family(struct dataplane *d, enum dataplane_family f)
@@ -154,6 +154,7 @@ static void configure_family(struct dataplane *d, enum dataplane_family f)
 				       .all_node_ports = covers_all(d, f),
 				       .masquerade_mark = d->masquerade_mark };
 	struct program_node node = { .node_ip = fam->node_ip };
+	struct err e;
 
 	parse_prefixes(d->local == DATAPLANE_LOCAL_NODE_CIDR ? d->pod_cidrs : d->cluster_cidrs,
 		       "a range of pods", f, &fam->pods);
@@ -162,8 +163,9 @@ static void configure_family(struct dataplane *d, enum dataplane_family f)
 	s.n_pods = fam->pods.n;
 	s.service_cidrs = fam->services.v;
 	s.n_service_cidrs = fam->services.n;
-	d->node_port_ips.n = 0;
-	read_node_port_ips(d, f);
+	node.keep_node_port_ips = read_node_port_ips(d, f, &e) < 0;
+	if (node.keep_node_port_ips)
+		log_err_warning(&e, "node ports stay on the addresses that they have");
 	node.node_port_ips = d->node_port_ips.v;
 	node.n_node_port_ips = d->node_port_ips.n;
 	program_configure(fam->program, &s, &node);
@@ -506,10 +508,9 @@ static void sweep(struct dataplane *d, enum dataplane_family f)
 	if (ctplan_empty(plan))
 		return;
 	d->node_port_ips.n = 0;
-	if (!covers_all(d, f))
-		read_node_port_ips(d, f);
-	if (conntrack_sweep(d->io, f, plan, d->node_port_ips.v, d->node_port_ips.n, &deleted, &e) <
-	    0) {
+	if ((!covers_all(d, f) && read_node_port_ips(d, f, &e) < 0) ||
+	    conntrack_sweep(d->io, f, plan, d->node_port_ips.v, d->node_port_ips.n, &deleted, &e) <
+		0) {
 		fam->cleanup_failures++;
 		log_err_warning(&e, "services of IPv%d", f == DATAPLANE_IPV4 ? 4 : 6);
 	}

@@ -19,19 +19,39 @@ enum { OUTPUT_MAX_BYTES = 64 * 1024 * 1024 };
 
 /* ---- iptables ---- */
 
-/* The node agent's own, by whichever proxy. */
-static const char *const kubelet_chains[] = { "KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY",
-					      "KUBE-FIREWALL" };
+/* Those of kube-proxy in any mode. Others begin with KUBE-, too: the node agent, and kube-router
+ * with network policies that must not go. A dash at the end: what follows is a hash. */
+static const char *const proxy_chains[] = {
+	"KUBE-SERVICES",
+	"KUBE-EXTERNAL-SERVICES",
+	"KUBE-NODEPORTS",
+	"KUBE-NODE-PORT",
+	"KUBE-POSTROUTING",
+	"KUBE-FORWARD",
+	"KUBE-MARK-MASQ",
+	"KUBE-PROXY-FIREWALL",
+	"KUBE-PROXY-CANARY",
+	"KUBE-LOAD-BALANCER",
+	"KUBE-SOURCE-RANGES-FIREWALL",
+	"KUBE-IPVS-FILTER",
+	"KUBE-IPVS-OUT-FILTER",
+	"KUBE-SVC-",
+	"KUBE-SVL-",
+	"KUBE-SEP-",
+	"KUBE-EXT-",
+	"KUBE-FW-",
+};
 
 static bool is_proxy_chain(const char *name, size_t len)
 {
-	if (len < 5 || strncmp(name, "KUBE-", 5) != 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(kubelet_chains); i++) {
-		if (strlen(kubelet_chains[i]) == len && !strncmp(kubelet_chains[i], name, len))
-			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(proxy_chains); i++) {
+		size_t want = strlen(proxy_chains[i]);
+		bool hashed = proxy_chains[i][want - 1] == '-';
+
+		if ((hashed ? len > want : len == want) && !strncmp(proxy_chains[i], name, want))
+			return true;
 	}
-	return true;
+	return false;
 }
 
 /* ":KUBE-SERVICES - [0:0]" */

@@ -76,6 +76,20 @@ void podnet_mac(const struct addr *node, uint8_t ret[MAC_BYTES])
 	memcpy(ret + 1, &hash, MAC_BYTES - 1);
 }
 
+static bool is_loopback(const struct addr *a)
+{
+	return a->len == 4 && a->b[0] == 127;
+}
+
+static bool is_own(const struct podnet_input *in, const struct addr *a)
+{
+	for (size_t i = 0; i < in->addresses->n; i++) {
+		if (!addr_cmp(&in->addresses->v[i].addr, a))
+			return true;
+	}
+	return false;
+}
+
 /* The device on whose link an address is, or 0. The tunnel's own addresses are no network. */
 static int shared_link(const struct podnet_input *in, int tunnel, const struct addr *a)
 {
@@ -133,19 +147,38 @@ static void add_tunnelled(struct podnet *p, const struct prefix *cidr, const str
 	vec_push(&p->neighbours, fdb);
 }
 
+/* Why nothing can lead to that range, whatever the way; NULL: nothing is in the way. */
+static const char *misfit(const struct podnet_input *in, const struct podnet_node *peer,
+			  const struct prefix *cidr, const struct podnet *p)
+{
+	for (size_t i = 0; i < in->self->pod_cidrs.n; i++) {
+		if (overlap(cidr, &in->self->pod_cidrs.v[i]))
+			return "the range overlaps this node's own";
+	}
+	/* two routes to one range would replace each other for ever */
+	for (size_t i = 0; i < p->routes.n; i++) {
+		if (!prefix_cmp(&p->routes.v[i].dst, cidr))
+			return "another node has the same range";
+	}
+	for (size_t i = 0; i < peer->addresses.n; i++) {
+		if (is_own(in, &peer->addresses.v[i]) || is_loopback(&peer->addresses.v[i]))
+			return "its InternalIP is this node's own";
+	}
+	return NULL;
+}
+
 static void add_range(const struct podnet_input *in, const struct podnet_node *peer,
 		      const struct prefix *cidr, int device, struct podnet *p)
 {
 	const struct addr *hop = first_of_family(peer, cidr->addr.len), *end;
 	int dev = hop ? shared_link(in, device, hop) : 0;
+	const char *why = misfit(in, peer, cidr, p);
 	char text[PREFIX_TEXT];
 
 	prefix_text(cidr, text);
-	for (size_t i = 0; i < in->self->pod_cidrs.n; i++) {
-		if (overlap(cidr, &in->self->pod_cidrs.v[i])) {
-			complain(p, peer->name, text, "the range overlaps this node's own");
-			return;
-		}
+	if (why) {
+		complain(p, peer->name, text, why);
+		return;
 	}
 	if (dev) {
 		vec_push(&p->routes,

@@ -262,15 +262,21 @@ static bool knows_itself(const struct podnetwork *p)
 static int turn(struct podnetwork *p, struct err *e)
 {
 	CLEANUP(look_fini) struct look l = { 0 };
+	struct err cni_error;
+	int cni;
 
 	if (p->mode != PODNET_NONE && !knows_itself(p))
 		return 0;
 	if (look(p, &l, e) < 0 || set_device(p, &l, e) < 0)
 		return -1;
 	tell_unreachable(p, &l.want);
+	/* pods of this node can start whatever becomes of the way to a peer */
+	cni = write_cni(p, &l, &cni_error);
 	if (apply(p, &l, e) < 0)
 		return -1;
-	return write_cni(p, &l, e);
+	if (cni < 0)
+		*e = cni_error;
+	return cni;
 }
 
 int podnetwork_cleanup(struct err *e)

@@ -124,7 +124,8 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 	p->settings.local_interface = p->local_interface;
 	memcpy(p->settings.timeout_sec, timeouts, sizeof(timeouts));
 	p->node = *node;
-	p->node_port_ips.n = 0;
+	if (!node->keep_node_port_ips)
+		p->node_port_ips.n = 0;
 	for (size_t i = 0; i < node->n_node_port_ips; i++) {
 		if (node->node_port_ips[i].len == nft_addr_len(p->family))
 			vec_push(&p->node_port_ips, node->node_port_ips[i]);

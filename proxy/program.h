@@ -16,7 +16,8 @@ struct program;
 struct program_node {
 	const struct addr *node_port_ips; /* of any family */
 	size_t n_node_port_ips;
-	struct addr node_ip; /* of this family, len 0: unknown */
+	bool keep_node_port_ips; /* they could not be read: those from before stay */
+	struct addr node_ip;     /* of this family, len 0: unknown */
 };
 
 struct program_result {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -462,6 +463,18 @@ static void set_oom_score(const struct config *c)
 		log_v(2, "oomScoreAdj stays as it is: %s", strerror(errno));
 }
 
+/* Every health port takes connections of strangers: they must not use up the loop's own files. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		log_v(2, "the limit of open files stays as it is: %s", strerror(errno));
+}
+
 static int make_client(struct proxy *p, struct err *e)
 {
 	const struct config *c = p->config;
@@ -583,6 +596,7 @@ int proxy_run(struct config *config, int argc, char *const *argv)
 		return 1;
 	loop_end_on_signals(p.loop, "services keep working");
 	set_oom_score(config);
+	raise_file_limit();
 	sysctls_apply(config, "");
 	if (privileges_drop(&e) < 0)
 		log_err_warning(&e, "keeps more privileges than it needs");

@@ -61,11 +61,25 @@ void rtnl_free(struct rtnl *r)
 	free(r);
 }
 
-/* One request and all of its answer; fn sees each message of a dump. */
+/* Whether an answer ends in these bytes. */
+static bool ends_answer(const void *bytes, size_t len)
+{
+	const struct nlmsghdr *h = bytes;
+
+	for (int left = (int)len; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
+			return true;
+	}
+	return false;
+}
+
+/* One request and all of its answer; fn sees each message of a dump. What came of an answer that
+ * failed half-way is drained, or the next request would be taken to fail with it. */
 static int talk(struct rtnl *r, struct nlmsghdr *request, mnl_cb_t fn, void *data)
 {
 	unsigned port = mnl_socket_get_portid(r->socket);
-	int left = 1;
+	const struct nlmsghdr *first = (const void *)r->reply;
+	int left = 1, code = 0;
 
 	request->nlmsg_seq = ++r->seq;
 	if (mnl_socket_sendto(r->socket, request, request->nlmsg_len) < 0)
@@ -75,11 +89,18 @@ static int talk(struct rtnl *r, struct nlmsghdr *request, mnl_cb_t fn, void *dat
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		left = n < 0 ? -1 : mnl_cb_run(r->reply, (size_t)n, r->seq, port, fn, data);
-		if (left < 0)
+		if (n < 0)
 			return -errno;
+		/* of a request whose answer could not be read */
+		if (!mnl_nlmsg_ok(first, (int)n) || first->nlmsg_seq != r->seq)
+			continue;
+		left = mnl_cb_run(r->reply, (size_t)n, r->seq, port, fn, data);
+		if (left >= 0)
+			continue;
+		code = code ? code : -errno;
+		left = !ends_answer(r->reply, (size_t)n);
 	}
-	return 0;
+	return code;
 }
 
 /* The kernel says that a dump was cut through by a change: it is made again. */

@@ -65,29 +65,37 @@ static struct svcfront external_front(const struct svcmodel *m, const struct svc
 	return front;
 }
 
+/* An address may stand in several of a service's lists: the first that adds it says what it means,
+ * so what restricts sources comes before what does not. */
+static void add_address_front(struct svcmodel *m, struct svcfront front, const struct addr *addr)
+{
+	if (!is_family(addr, m->family))
+		return;
+	for (size_t i = 0; i < m->fronts.n; i++) {
+		if (!addr_cmp(&m->fronts.v[i].addr, addr))
+			return;
+	}
+	front.addr = *addr;
+	add_front(m, front);
+}
+
 static void add_external_fronts(struct svcmodel *m, const struct svc *svc,
 				const struct svcport *port, bool any)
 {
 	struct svcfront front = external_front(m, svc, any);
 
 	front.port = port->port;
-	front.kind = SVC_EXTERNAL_IP;
-	for (size_t i = 0; i < svc->external_ips.n; i++) {
-		front.addr = svc->external_ips.v[i];
-		if (is_family(&front.addr, m->family))
-			add_front(m, front);
-	}
 	front.kind = SVC_VIP;
 	front.firewall = m->source_ranges.n;
-	for (size_t i = 0; i < svc->vips.n; i++) {
-		front.addr = svc->vips.v[i];
-		if (is_family(&front.addr, m->family))
-			add_front(m, front);
-	}
+	for (size_t i = 0; i < svc->vips.n; i++)
+		add_address_front(m, front, &svc->vips.v[i]);
+	front.kind = SVC_EXTERNAL_IP;
+	front.firewall = false;
+	for (size_t i = 0; i < svc->external_ips.n; i++)
+		add_address_front(m, front, &svc->external_ips.v[i]);
 	if (port->node_port) {
 		front.kind = SVC_NODE_PORT;
 		front.port = port->node_port;
-		front.firewall = false;
 		front.addr = (struct addr){ 0 };
 		add_front(m, front);
 	}

@@ -111,6 +111,7 @@ void svcstore_fini(struct svcstore *s)
 	for (size_t i = 0; i < s->hints.n; i++)
 		free(s->hints.v[i].text);
 	vec_fini(&s->hints);
+	vec_fini(&s->free_hints);
 	free(s->node_name);
 	free(s->zone);
 }
@@ -340,6 +341,33 @@ static uint8_t hint_flags(const struct svcstore *s, const Discovery__EndpointHin
 	return flags;
 }
 
+static struct tail tail_of(const struct svcslice *slice, size_t i)
+{
+	struct tail tail;
+
+	memcpy(&tail, slice->endpoints + i * stride(slice->family) + nft_addr_len(slice->family),
+	       sizeof(tail));
+	return tail;
+}
+
+/* Its place, 0: there is none. */
+static size_t new_hint(struct svcstore *s, const char *text, uint8_t flags)
+{
+	struct svchint hint = { .text = NULL, .flags = flags };
+	size_t place = s->hints.n;
+
+	if (s->free_hints.n)
+		place = s->free_hints.v[--s->free_hints.n];
+	else if (place > UINT16_MAX)
+		return 0;
+	else
+		vec_push(&s->hints, hint);
+	hint.text = mem_strdup(text);
+	s->hints.v[place] = hint;
+	map_put(&s->hint_by_text, text, (void *)place);
+	return place;
+}
+
 static uint16_t intern_hints(struct svcstore *s, const Discovery__EndpointHints *h)
 {
 	AUTO_STR text = { 0 };
@@ -354,14 +382,26 @@ static uint16_t intern_hints(struct svcstore *s, const Discovery__EndpointHints 
 	for (size_t i = 0; i < h->n_fornodes; i++)
 		str_printf(&text, "%s,", h->fornodes[i]->name);
 	known = (size_t)map_get(&s->hint_by_text, str_text(&text));
+	if (!known)
+		known = new_hint(s, str_text(&text), hint_flags(s, h));
 	if (known)
-		return (uint16_t)known;
-	if (s->hints.n > UINT16_MAX)
-		return 0;
-	map_put(&s->hint_by_text, str_text(&text), (void *)s->hints.n);
-	vec_push(&s->hints, (struct svchint){ .text = mem_strdup(str_text(&text)),
-					      .flags = hint_flags(s, h) });
-	return (uint16_t)(s->hints.n - 1);
+		s->hints.v[known].uses++;
+	return (uint16_t)known;
+}
+
+/* Nodes come and go, and each has hints of its own. */
+static void release_hints(struct svcstore *s, const struct svcslice *slice)
+{
+	for (size_t i = 0; i < slice->n; i++) {
+		struct tail tail = tail_of(slice, i);
+		struct svchint *h = &s->hints.v[tail.hint];
+
+		if (!tail.hint || --h->uses)
+			continue;
+		map_remove(&s->hint_by_text, h->text);
+		free(TAKE(h->text));
+		vec_push(&s->free_hints, tail.hint);
+	}
 }
 
 bool svcstore_set_zone(struct svcstore *s, const char *zone)
@@ -374,8 +414,12 @@ bool svcstore_set_zone(struct svcstore *s, const char *zone)
 	s->zone = mem_strdup(zone);
 	for (size_t i = 1; i < s->hints.n; i++) {
 		struct svchint *h = &s->hints.v[i];
-		const char *bar = strchr(h->text, '|'), *hit = strstr(h->text, needle);
+		const char *bar, *hit;
 
+		if (!h->text)
+			continue;
+		bar = strchr(h->text, '|');
+		hit = strstr(h->text, needle);
 		h->flags &= (uint8_t)~ENDPOINT_FOR_ZONE;
 		if (zone && hit && hit < bar)
 			h->flags |= ENDPOINT_FOR_ZONE;
@@ -484,6 +528,7 @@ static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice, const 
 		}
 	}
 	s->endpoints -= slice->n;
+	release_hints(s, slice);
 	map_remove(&s->slices, key);
 	free_slice(slice);
 	return svc;
@@ -549,9 +594,8 @@ static void gather(const struct svcstore *s, const struct svcslice *slice, uint1
 	for (size_t i = 0; i < slice->n; i++) {
 		const uint8_t *at = slice->endpoints + i * stride(slice->family);
 		struct endpoint e = { .port = port };
-		struct tail tail;
+		struct tail tail = tail_of(slice, i);
 
-		memcpy(&tail, at + len, sizeof(tail));
 		memcpy(e.addr, at, len);
 		e.flags = tail.flags | s->hints.v[tail.hint].flags;
 		vec_push(ret, e);
@@ -564,12 +608,8 @@ uint32_t svcstore_local_ready(const struct svcslice *slice)
 
 	for (size_t i = 0; i < slice->n; i++) {
 		const unsigned want = ENDPOINT_LOCAL | ENDPOINT_READY;
-		struct tail tail;
 
-		memcpy(&tail,
-		       slice->endpoints + i * stride(slice->family) + nft_addr_len(slice->family),
-		       sizeof(tail));
-		n += (tail.flags & want) == want;
+		n += (tail_of(slice, i).flags & want) == want;
 	}
 	return n;
 }

@@ -69,14 +69,16 @@ struct svc {
 };
 
 struct svchint {
-	char *text; /* "zone,…|node,…" */
+	char *text; /* "zone,…|node,…"; NULL: the place is free */
 	uint8_t flags;
+	size_t uses; /* endpoints that have it */
 };
 
 struct svcstore {
 	char *node_name, *zone;
 	struct map services, slices;
-	VEC(struct svchint) hints;
+	VEC(struct svchint) hints; /* the first is for those that have none */
+	VEC(uint16_t) free_hints;
 	struct map hint_by_text;
 	uint64_t endpoints;
 };

@@ -31,6 +31,7 @@ void conn_free(struct conn *c); /* at once; gone and closed are called */
 const struct http_head *conn_head(const struct conn *c); /* of the open request */
 SSL *conn_ssl(const struct conn *c);
 bool conn_shaking_hands(const struct conn *c); /* nothing was proven yet */
+bool conn_handling(const struct conn *c);      /* somebody works on a request of it */
 const char *conn_peer(const struct conn *c);   /* address without port */
 
 /* Who handles the open request. gone: the client left, do not touch c again. drained: the queue is

@@ -1,7 +1,8 @@
 /* A listening socket and its connections. Effect.
  *
  * At most connections_max are open: beyond it the oldest that still shakes hands makes room, else
- * the newcomer is turned away.
+ * the oldest without a request that is worked on, else the newcomer is turned away. The same where
+ * the process has no descriptor left; with nothing to give up, newcomers wait a moment.
  */
 #pragma once
 

@@ -681,6 +681,11 @@ bool conn_shaking_hands(const struct conn *c)
 	return c->state == CONN_HANDSHAKE;
 }
 
+bool conn_handling(const struct conn *c)
+{
+	return c->state == CONN_HANDLING || c->state == CONN_RAW;
+}
+
 SSL *conn_ssl(const struct conn *c)
 {
 	return c->setup.ssl;

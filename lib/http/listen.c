@@ -10,16 +10,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
 
-enum { CONNECTIONS_MAX = 1024, ACCEPTS_PER_DISPATCH = 16 };
+enum { CONNECTIONS_MAX = 1024, ACCEPTS_PER_DISPATCH = 16, PAUSE_MSEC = 1000 };
 
 struct listener {
 	struct listener_setup setup; /* address is not kept */
 	int fd;
-	sd_event_source *io;
+	sd_event_source *io, *pause;
 	VEC(struct conn *) conns;
 };
 
@@ -41,15 +42,20 @@ static void on_closed(void *ctx, struct conn *c)
 		}
 }
 
-/* Connections that prove nothing must not keep others out: the oldest of them makes room. */
+/* Connections that prove nothing or just sit there must not keep others out. */
 static bool make_room(struct listener *l)
 {
-	for (size_t i = 0; i < l->conns.n; i++)
-		if (conn_shaking_hands(l->conns.v[i])) {
-			conn_free(l->conns.v[i]);
-			return true;
-		}
-	return false;
+	struct conn *spare = NULL;
+
+	for (size_t i = l->conns.n; i-- > 0;) {
+		struct conn *c = l->conns.v[i];
+
+		if (conn_shaking_hands(c) ||
+		    (!conn_handling(c) && !(spare && conn_shaking_hands(spare))))
+			spare = c;
+	}
+	conn_free(spare);
+	return spare;
 }
 
 static void accept_one(struct listener *l, int fd)
@@ -82,6 +88,45 @@ static void accept_one(struct listener *l, int fd)
 		vec_push(&l->conns, c);
 }
 
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct listener *l = userdata;
+
+	(void)source;
+	(void)usec;
+	return sd_event_source_set_enabled(l->io, SD_EVENT_ON);
+}
+
+/* The newcomer stays in the queue: a loop that kept trying would do nothing else. */
+static void pause_accepting(struct listener *l)
+{
+	sd_event_source_set_enabled(l->io, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(l->pause, PAUSE_MSEC * (uint64_t)USEC_PER_MSEC);
+	sd_event_source_set_enabled(l->pause, SD_EVENT_ONESHOT);
+}
+
+/* true: another try may go better */
+static bool survive(struct listener *l, int error)
+{
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+		return true;
+	case EAGAIN:
+		return false;
+	case EMFILE:
+	case ENFILE:
+		if (make_room(l))
+			return true;
+		break;
+	default:
+		break;
+	}
+	log_warning("connections wait: %s", strerror(error));
+	pause_accepting(l);
+	return false;
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct listener *l = userdata;
@@ -93,7 +138,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *us
 
 		if (client >= 0)
 			accept_one(l, client);
-		else if (errno != EINTR && errno != ECONNABORTED)
+		else if (!survive(l, errno))
 			break;
 	}
 	return 0;
@@ -136,7 +181,12 @@ static int start(struct listener *l, struct err *e)
 		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(l->fd, &a.sa, len) < 0 || listen(l->fd, SOMAXCONN) < 0)
 		return err_os(e, errno, "listen on %s port %u", l->setup.address, l->setup.port);
-	rc = sd_event_add_io(l->setup.loop, &l->io, l->fd, EPOLLIN, on_accept, l);
+	rc = sd_event_add_time(l->setup.loop, &l->pause, CLOCK_MONOTONIC, 0, USEC_PER_MSEC,
+			       on_pause_over, l);
+	if (rc >= 0)
+		rc = sd_event_source_set_enabled(l->pause, SD_EVENT_OFF);
+	if (rc >= 0)
+		rc = sd_event_add_io(l->setup.loop, &l->io, l->fd, EPOLLIN, on_accept, l);
 	return rc < 0 ? err_os(e, -rc, "event loop") : 0;
 }
 
@@ -165,6 +215,7 @@ void listener_free(struct listener *l)
 		conn_free(l->conns.v[0]);
 	vec_fini(&l->conns);
 	sd_event_source_disable_unref(l->io);
+	sd_event_source_disable_unref(l->pause);
 	if (l->fd >= 0)
 		close(l->fd);
 	free(l);

@@ -288,6 +288,21 @@ def scenario_foreign_change_is_healed(lab):
     everyone_reaches_every_pod(lab)
 
 
+def scenario_links_come_and_go(lab):
+    """Lists of links that change while they are read, as pods come and go: it works on afterwards."""
+    before = lab.routes("n1")
+    def batch(*lines):
+        done = subprocess.run(["ip", "-n", PREFIX + "n1", "-batch", "-"], input="\n".join(lines), capture_output=True, text=True)
+        check(done.returncode == 0, done.stderr)
+    batch(*(f"link add kv{i} type veth peer name kw{i}" for i in range(150)))
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        batch(*(["link add kx type veth peer name ky", "link del kx"] * 20))
+    batch(*(f"link del kv{i}" for i in range(150)))
+    ip("route", "del", "10.201.2.0/24", ns="n1")
+    wait(lambda: lab.routes("n1") == before, 40, lambda: f"{lab.routes('n1')} {lab.log('n1')}")
+
+
 def scenario_nodes_come_and_go(lab):
     foreign = "10.201.99.0/24"
     ip("route", "add", foreign, "via", "192.0.2.254", "proto", "static", ns="n1")
@@ -360,7 +375,7 @@ def main():
             wait(lambda: os.path.exists(lab.cni_path(name)), 10, lambda: lab.log(name))
             lab.add_pod(name)
         for scenario in (scenario_all_pairs, scenario_restart_changes_nothing, scenario_foreign_change_is_healed,
-                         scenario_nodes_come_and_go, scenario_somebody_elses_route, scenario_other_modes):
+                         scenario_links_come_and_go, scenario_nodes_come_and_go, scenario_somebody_elses_route, scenario_other_modes):
             start = time.monotonic()
             try:
                 scenario(lab)

@@ -1,12 +1,19 @@
 /* agent/server: HTTP heads, chunks, authorization attributes, the choice of a log. */
 #include "test.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "server/access.h"
 #include "http/head.h"
+#include "http/listen.h"
+#include "server/access.h"
 #include "server/logpick.h"
 
 static void good_requests_are_understood(void **state)
@@ -306,6 +313,100 @@ static void logs_are_those_of_the_right_container(void **state)
 	}
 }
 
+/* ---- connections that just sit there ---- */
+
+static void say_ok(void *ctx, struct conn *c)
+{
+	(void)ctx;
+	conn_reply_text(c, 200, "ok");
+}
+
+static void run(sd_event *loop)
+{
+	while (sd_event_run(loop, 50 * USEC_PER_MSEC) > 0)
+		continue;
+}
+
+static int connect_to(const struct listener *l)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(listener_port(l)),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static void assert_served(sd_event *loop, int fd)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+	char buf[512];
+
+	assert_int_equal(write(fd, request, sizeof(request) - 1), sizeof(request) - 1);
+	run(loop);
+	assert_true(recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 12);
+	assert_memory_equal(buf, "HTTP/1.1 200", 12);
+}
+
+static void idle_connections_make_room(void **state)
+{
+	struct listener_setup setup = { .address = "127.0.0.1",
+					.request = say_ok,
+					.connections_max = 2 };
+	struct listener *l;
+	int idle[2], fd;
+	char byte;
+
+	(void)state;
+	assert_true(sd_event_new(&setup.loop) >= 0);
+	assert_int_equal(listener_new(&setup, &l, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
+		idle[i] = connect_to(l);
+	run(setup.loop);
+	fd = connect_to(l);
+	run(setup.loop);
+	assert_served(setup.loop, fd);
+	/* the oldest went */
+	assert_int_equal(recv(idle[0], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(idle[1], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(fd);
+	close(idle[0]);
+	close(idle[1]);
+	listener_free(l);
+	sd_event_unref(setup.loop);
+}
+
+/* Without descriptors the loop must not spin, and goes on when there are some. */
+static void newcomers_wait_for_descriptors(void **state)
+{
+	struct listener_setup setup = { .address = "127.0.0.1", .request = say_ok };
+	struct rlimit before, none;
+	struct listener *l;
+	int fd, turns = 0;
+
+	(void)state;
+	assert_true(sd_event_new(&setup.loop) >= 0);
+	assert_int_equal(listener_new(&setup, &l, NULL), 0);
+	fd = connect_to(l);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	while (turns < 100 && sd_event_run(setup.loop, 50 * USEC_PER_MSEC) > 0)
+		turns++;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_in_range(turns, 1, 3);
+	assert_true(sd_event_run(setup.loop, (uint64_t)5 * USEC_PER_SEC) > 0);
+	run(setup.loop);
+	assert_served(setup.loop, fd);
+	close(fd);
+	listener_free(l);
+	sd_event_unref(setup.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +419,8 @@ int main(void)
 		cmocka_unit_test(paths_become_subresources),
 		cmocka_unit_test(users_with_different_groups_have_different_keys),
 		cmocka_unit_test(logs_are_those_of_the_right_container),
+		cmocka_unit_test(idle_connections_make_room),
+		cmocka_unit_test(newcomers_wait_for_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -522,7 +522,9 @@ static void only_kube_proxys_chains_go(void **state)
 {
 	static const char saved[] = "# Generated\n*filter\n:INPUT ACCEPT [1:2]\n"
 				    ":KUBE-FIREWALL - [0:0]\n:MINE - [0:0]\n"
-				    "-A INPUT -j KUBE-FIREWALL\n-A INPUT -j MINE\nCOMMIT\n"
+				    ":KUBE-ROUTER-INPUT - [0:0]\n:KUBE-POD-FW-A - [0:0]\n"
+				    "-A INPUT -j KUBE-FIREWALL\n-A INPUT -j MINE\n"
+				    "-A INPUT -j KUBE-ROUTER-INPUT\nCOMMIT\n"
 				    "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\n"
 				    ":KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n"
 				    "-A PREROUTING -m comment --comment \"kubernetes -j x\" -j "

@@ -193,6 +193,34 @@ static void test_hints_follow_the_zone(void **state)
 	svcstore_fini(&s);
 }
 
+/* Nodes come and go, and with them the hints that name them. */
+static void test_hints_take_the_place_of_old_ones(void **state)
+{
+	struct svcstore s;
+	struct svc *svc, *other;
+
+	(void)state;
+	svcstore_init(&s, "m100");
+	svc = put_service(&s, "a", ONE_PORT, "");
+	for (int i = 0; i < 100; i++) {
+		AUTO_FREE char *slice =
+		    str_fmt(V4_PORT ", 'endpoints': [{'addresses': ['10.0.0.1'], 'hints': "
+				    "{'forNodes': [{'name': 'm%d'}]}}, {'addresses': ['10.0.0.2'], "
+				    "'hints': {'forNodes': [{'name': 'm%d'}]}}]",
+			    i, i + 1);
+
+		put_slice(&s, i % 2 ? "odd" : "even", "a", slice, &other);
+	}
+	expect(&s, svc, DATAPLANE_IPV4, "10.0.0.1:8080/rsN 10.0.0.2:8080/rsNn");
+	assert_in_range(s.hints.n, 4, 6);
+	assert_false(svcstore_set_zone(&s, NULL));
+	svcstore_remove_slice(&s, "ns", "odd");
+	svcstore_remove_slice(&s, "ns", "even");
+	assert_int_equal(s.hint_by_text.count, 0);
+	assert_true(svcstore_set_zone(&s, "z"));
+	svcstore_fini(&s);
+}
+
 static void test_what_is_no_service_of_ours(void **state)
 {
 	static const char *const specs[] = {
@@ -349,6 +377,37 @@ static void test_source_ranges(void **state)
 	svcstore_fini(&s);
 }
 
+/* The balancer's address is restricted by the source ranges even where it is an external IP, too.
+ */
+static void test_an_address_in_two_lists(void **state)
+{
+	struct svcstore s;
+	struct svc *svc;
+	struct svcmodel m;
+	svcendpoints none = { 0 };
+	const struct addr node = { 0 };
+	char text[ADDR_TEXT];
+
+	(void)state;
+	svcstore_init(&s, "n1");
+	svc = put_service(&s, "a",
+			  ONE_PORT ", 'type': 'LoadBalancer', 'externalIPs': ['203.0.113.1', "
+				   "'203.0.113.2', '203.0.113.2', '10.96.0.1'], "
+				   "'loadBalancerSourceRanges': ['10.1.0.0/16']",
+			  "'loadBalancer': {'ingress': [{'ip': '203.0.113.1'}]}");
+	svcmodel_port(svc, &svc->ports.v[0], DATAPLANE_IPV4, &none, &node, &m);
+	assert_int_equal(m.fronts.n, 3);
+	assert_int_equal(m.fronts.v[0].kind, SVC_CLUSTER_IP);
+	assert_int_equal(m.fronts.v[1].kind, SVC_VIP);
+	assert_true(m.fronts.v[1].firewall);
+	assert_string_equal(addr_text(&m.fronts.v[1].addr, text), "203.0.113.1");
+	assert_int_equal(m.fronts.v[2].kind, SVC_EXTERNAL_IP);
+	assert_false(m.fronts.v[2].firewall);
+	assert_string_equal(addr_text(&m.fronts.v[2].addr, text), "203.0.113.2");
+	svcmodel_fini(&m);
+	svcstore_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,11 +415,13 @@ int main(void)
 		cmocka_unit_test(test_many_slices),
 		cmocka_unit_test(test_a_slice_changes_its_service),
 		cmocka_unit_test(test_hints_follow_the_zone),
+		cmocka_unit_test(test_hints_take_the_place_of_old_ones),
 		cmocka_unit_test(test_what_is_no_service_of_ours),
 		cmocka_unit_test(test_bad_fields_are_left_out),
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_ids_stay_with_their_port),
 		cmocka_unit_test(test_source_ranges),
+		cmocka_unit_test(test_an_address_in_two_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
