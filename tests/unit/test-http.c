@@ -379,6 +379,14 @@ static void idle_connections_make_room(void **state)
 	sd_event_unref(setup.loop);
 }
 
+/* Valgrind keeps limits by itself: it accepts a connection and closes it. */
+static bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 /* Without descriptors the loop must not spin, and goes on when there are some. */
 static void newcomers_wait_for_descriptors(void **state)
 {
@@ -399,7 +407,15 @@ static void newcomers_wait_for_descriptors(void **state)
 		turns++;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_in_range(turns, 1, 3);
-	assert_true(sd_event_run(setup.loop, (uint64_t)5 * USEC_PER_SEC) > 0);
+	/* until nothing happens for longer than it waits */
+	for (turns = 0; turns < 100 && sd_event_run(setup.loop, 2 * USEC_PER_SEC) > 0;)
+		turns++;
+	assert_in_range(turns, 1, 10);
+	if (!under_valgrind())
+		assert_served(setup.loop, fd);
+	close(fd);
+	run(setup.loop);
+	fd = connect_to(l);
 	run(setup.loop);
 	assert_served(setup.loop, fd);
 	close(fd);
