@@ -170,9 +170,8 @@ bool ctentry_parse(const struct nlmsghdr *h, size_t len, struct ctentry *ret)
 	const struct nlattr *attr, *original = NULL, *reply = NULL;
 	struct ctentry e = { 0 };
 
-	if (len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) ||
-	    NLMSG_ALIGN((size_t)h->nlmsg_len) > len ||
-	    h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
+	if (len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) || h->nlmsg_len > len ||
+	    NLMSG_ALIGN(h->nlmsg_len) > len || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
 		return false;
 	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
 	{

@@ -283,8 +283,8 @@ int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, st
 	const struct nfgenmsg *g;
 	struct attrs a;
 
-	if (len < sizeof(*h) + sizeof(*g) || NLMSG_ALIGN((size_t)h->nlmsg_len) > len ||
-	    h->nlmsg_len < sizeof(*h) + sizeof(*g))
+	if (len < sizeof(*h) + sizeof(*g) || h->nlmsg_len > len ||
+	    NLMSG_ALIGN(h->nlmsg_len) > len || h->nlmsg_len < sizeof(*h) + sizeof(*g))
 		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
 	g = mnl_nlmsg_get_payload(h);
 	read_attrs(h, &a);
