@@ -30,8 +30,8 @@ struct podconfig_node {
 char *podconfig_pod_dir(const struct podconfig_node *node, const char *uid);
 char *podconfig_log_dir(const struct podconfig_node *node, const char *ns, const char *name,
 			const char *uid);
-/* Cgroup path of the pod below the hierarchy's mount, without cgroup root for the runtime's view:
- * /kubepods/burstable/pod<uid>; systemd: kubepods-burstable-pod<uid>.slice. */
+/* The pod's cgroup, as the runtime is told it and as it is found below the hierarchy's mount; ""
+ * when pods have none. */
 char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod *pod);
 
 /* The pod's annotations and those of the agent, appended to any map<string, string> field. */

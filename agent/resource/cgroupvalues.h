@@ -21,6 +21,7 @@ struct cgroup_value {
 	const char *controller; /* v1 hierarchy; NULL for v2 and systemd */
 	const char *name;       /* file or property */
 	char text[32];
+	uint64_t number; /* of a property */
 };
 
 enum { CGROUP_VALUES_MAX = 8 };
@@ -29,6 +30,9 @@ enum cgroup_kind { CGROUP_V1, CGROUP_V2, CGROUP_SYSTEMD };
 /* Limits of a pod's cgroup (upstream cm.ResourceConfigForPod). */
 struct cgroup_limits cgroupvalues_of_pod(const Core__PodSpec *spec, int64_t cpu_period_usec,
 					 int64_t pids_limit, int cfs_quota);
+/* The quota that systemd can express: whole hundredths of a CPU, rounded up. Slice and files must
+ * agree, or systemd's next look at the slice undoes what the files say. */
+struct cgroup_limits cgroupvalues_for_slice(struct cgroup_limits l);
 /* Fills out; returns how many. */
 size_t cgroupvalues_make(const struct cgroup_limits *l, enum cgroup_kind kind,
 			 struct cgroup_value out[CGROUP_VALUES_MAX]);
