@@ -296,6 +296,11 @@ static int make_facts(struct agent *a, struct err *e)
 		.cpu_cfs_quota = c->cpu_cfs_quota,
 		.cpu_period_usec = c->cpu_cfs_quota_period_usec,
 		.cgroup_v2 = cgroupfs_unified(),
+		.limits_swap = cgroupfs_limits_swap(),
+		.oom_kills_one = c->single_process_oom_kill,
+		.memory_qos = { .on = config_gate(c, "MemoryQoS"),
+				.tiered = str_eq(c->memory_reservation_policy, "TieredReservation"),
+				.factor = c->memory_throttling_factor },
 		.apparmor = access("/sys/kernel/security/apparmor/profiles", F_OK) == 0,
 		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
 			 .cluster_domain = c->cluster_domain },
@@ -306,6 +311,7 @@ static int make_facts(struct agent *a, struct err *e)
 static void node_facts(struct agent *a)
 {
 	a->facts.memory_capacity_bytes = node_machine(a->node)->memory_bytes;
+	a->facts.memory_qos.allocatable_bytes = node_allocatable_memory_bytes(a->node);
 	a->facts.hugepage_sizes = node_hugepage_sizes(a->node);
 	a->env.node_name = node_name(a->node);
 	a->env.host_ips = node_host_ips(a->node);

@@ -538,8 +538,8 @@ static void take_runtime_facts(struct node *n)
 		    n->runtime_name, n->runtime_version, configured);
 	else if (!str_eq(driver, configured))
 		log_warning("runtime %s uses the cgroup driver %s, the configuration says %s "
-			    "(cgroupDriver): the runtime's is used",
-			    n->runtime_name, driver, configured);
+			    "(cgroupDriver): the runtime's is used; set cgroupDriver: %s",
+			    n->runtime_name, driver, configured, driver);
 }
 
 static void tell_runtime(struct node *n)

@@ -11,6 +11,7 @@
 #include "cri/runtime.pb-c.h"
 #include "poddns.h"
 #include "podenv.h"
+#include "resource/memoryqos.h"
 
 /* Facts of the node, from configuration and machine; strings live as long as the agent. */
 struct podconfig_node {
@@ -23,6 +24,9 @@ struct podconfig_node {
 	int64_t memory_capacity_bytes;
 	const char *const *hugepage_sizes; /* "2MB", …, NULL-terminated */
 	bool cgroup_v2;
+	bool limits_swap;   /* the kernel's memory controller can */
+	bool oom_kills_one; /* not all of a container's processes (cgroup v2) */
+	struct memory_qos memory_qos;
 	bool apparmor; /* the kernel enforces it */
 	struct dns_node dns;
 };

@@ -122,22 +122,28 @@ void prepare_cancel(struct prepare_job *j)
 		j->step = NULL;
 }
 
-/* The burstable level weighs what all its pods ask for. */
+/* A pod that has no more processes asks for nothing. */
 void podset_weigh(struct podset *set, struct cgroups *cgroups)
 {
-	int64_t milli = 0;
+	struct cgroup_sums sums = { 0 };
 	struct pod *p;
 
 	for (size_t cursor = 0; podset_next(set, &cursor, &p);) {
 		struct amounts a;
+		const char *qos;
 
-		if (!p->spec || p->phase >= POD_TERMINATED ||
-		    !str_eq(resources_qos(p->spec->pod->spec), "Burstable"))
+		if (!p->spec || p->phase >= POD_TERMINATED)
 			continue;
+		qos = resources_qos(p->spec->pod->spec);
 		resources_of_pod(p->spec->pod->spec, true, &a);
-		milli += a.cpu_request_milli;
+		if (str_eq(qos, "Guaranteed"))
+			sums.guaranteed_memory_bytes += a.memory_request_bytes;
+		if (!str_eq(qos, "Burstable"))
+			continue;
+		sums.burstable_memory_bytes += a.memory_request_bytes;
+		sums.burstable_cpu_milli += a.cpu_request_milli;
 	}
-	cgroups_set_burstable(cgroups, milli);
+	cgroups_weigh(cgroups, &sums);
 }
 
 void prepare_begin(struct step *s)
@@ -149,6 +155,7 @@ void prepare_begin(struct step *s)
 	struct cgroup_limits limits = cgroupvalues_of_pod(
 	    pod->spec, env->node->cpu_period_usec, env->pod_pids_limit, env->node->cpu_cfs_quota);
 
+	memoryqos_of_pod(&env->node->memory_qos, pod->spec, &limits);
 	*j = (struct prepare_job){
 		.step = s,
 		.jobs = env->jobs,

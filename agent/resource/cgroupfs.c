@@ -24,6 +24,22 @@ bool cgroupfs_unified(void)
 	return statfs(CGROUP_MOUNT, &s) == 0 && s.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/* The root of v2 has no limits: our own cgroup tells. */
+bool cgroupfs_limits_swap(void)
+{
+	AUTO_FREE char *own = NULL;
+	AUTO_FREE char *path = NULL;
+	struct err e;
+
+	if (!cgroupfs_unified())
+		return access(CGROUP_MOUNT "/memory/memory.memsw.limit_in_bytes", F_OK) == 0;
+	if (fs_read("/proc/self/cgroup", 4096, &own, NULL, &e) < 0 || !str_starts(own, "0::"))
+		return false;
+	own[strcspn(own, "\n")] = '\0';
+	path = str_fmt(CGROUP_MOUNT "%s/memory.swap.max", own + 3);
+	return access(path, F_OK) == 0;
+}
+
 /* Names of the v1 hierarchies, without links (cpu → cpu,cpuacct) and the unified one. */
 static char **hierarchies(void)
 {

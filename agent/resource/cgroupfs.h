@@ -12,6 +12,8 @@
 
 /* True when /sys/fs/cgroup is the unified hierarchy. */
 bool cgroupfs_unified(void);
+/* The memory controller can limit swap, too. */
+bool cgroupfs_limits_swap(void);
 /* Makes the cgroup with all above it, controllers enabled, and writes its limits. */
 int cgroupfs_ensure(const char *path, const struct cgroup_limits *l, struct err *e);
 bool cgroupfs_exists(const char *path);

@@ -36,16 +36,22 @@ struct cgroups {
 	struct job_pool *jobs;
 	const struct podconfig_node *node;
 	struct slices *slices;
-	struct op *ops;          /* in the order they were asked for */
-	int64_t burstable_milli; /* last asked for; -1: nothing yet, or it failed */
+	struct op *ops; /* in the order they were asked for */
+	struct cgroup_sums sums;
+	bool weighed; /* by these sums; false: not yet, or it failed */
 };
 
 /* --- order --- */
 
+static void clear_targets(struct op *o)
+{
+	while (o->n)
+		free(o->targets[--o->n].path);
+}
+
 static void op_free(struct op *o)
 {
-	for (size_t i = 0; i < o->n; i++)
-		free(o->targets[i].path);
+	clear_targets(o);
 	free(o->uid);
 	free(o);
 }
@@ -178,7 +184,6 @@ struct cgroups *cgroups_new(sd_event *loop, struct job_pool *jobs,
 	c->jobs = jobs;
 	c->node = node;
 	c->slices = slices_new(loop, NULL);
-	c->burstable_milli = -1;
 	return c;
 }
 
@@ -225,8 +230,10 @@ static void add_target(struct op *o, enum cgroup_level level, const struct cgrou
 
 void cgroups_setup(struct cgroups *c, const struct cgroup_limits *pods, struct cgroups_end end)
 {
-	static const struct cgroup_limits as_it_is = { 0 },
-					  least = { .cpu_shares = CPU_SHARES_MIN };
+	static const struct cgroup_limits least = { .cpu_shares = CPU_SHARES_MIN };
+	const struct memory_qos *q = &c->node->memory_qos;
+	struct cgroup_limits burstable = { 0 }; /* its pods are not known yet */
+	struct cgroup_limits all = *pods;
 	struct op *o = op_new(c, NULL, end);
 
 	if (c->node->systemd_cgroups && !cgroupfs_unified())
@@ -234,46 +241,74 @@ void cgroups_setup(struct cgroups *c, const struct cgroup_limits *pods, struct c
 			"the cgroup driver systemd needs cgroup v2, and this machine has v1: boot "
 			"with systemd.unified_cgroup_hierarchy=1, or set the runtime and "
 			"cgroupDriver to cgroupfs");
-	add_target(o, CGROUP_PODS, pods);
-	add_target(o, CGROUP_BURSTABLE, &as_it_is); /* its pods are not known yet */
+	/* what an agent of other settings may have left */
+	if (!q->on || !q->tiered) {
+		burstable.memory_low_bytes = CGROUP_NOTHING;
+		all.memory_min_bytes = all.memory_low_bytes = CGROUP_NOTHING;
+	}
+	add_target(o, CGROUP_PODS, &all);
+	add_target(o, CGROUP_BURSTABLE, &burstable);
 	add_target(o, CGROUP_BESTEFFORT, &least);
 	start_waiting(c);
 }
 
-static void burstable_done(void *ctx, const struct err *e)
+static void weigh_done(void *ctx, const struct err *e)
 {
 	struct cgroups *c = ctx;
 
 	if (!e)
 		return;
-	c->burstable_milli = -1;
-	log_err_warning(e, "CPU weight of burstable pods");
+	c->weighed = false;
+	log_err_warning(e, "limits of the levels of pods");
 }
 
 /* A change that waits for its turn, or NULL. */
-static struct op *waiting_burstable(struct cgroups *c)
+static struct op *waiting_change(struct cgroups *c)
 {
 	struct op *o = c->ops;
 
-	while (o && (o->started || o->end.done != burstable_done))
+	while (o && (o->started || o->end.done != weigh_done))
 		o = o->next;
 	return o;
 }
 
-void cgroups_set_burstable(struct cgroups *c, int64_t cpu_request_milli)
+static int64_t or_nothing(int64_t bytes)
 {
-	struct cgroup_limits l = { .cpu_shares = resources_cpu_shares(cpu_request_milli) };
-	struct op *o = waiting_burstable(c);
+	return bytes ? bytes : CGROUP_NOTHING;
+}
 
-	if (c->burstable_milli == cpu_request_milli)
-		return;
-	c->burstable_milli = cpu_request_milli;
-	if (o && o->n) {
-		o->targets[0].limits = l;
-		return;
+static void set_levels(struct op *o)
+{
+	const struct cgroups *c = o->cgroups;
+	const struct cgroup_sums *sums = &c->sums;
+	struct cgroup_limits pods = { 0 };
+	struct cgroup_limits burstable = {
+		.cpu_shares = resources_cpu_shares(sums->burstable_cpu_milli),
+	};
+
+	if (c->node->memory_qos.on && c->node->memory_qos.tiered) {
+		burstable.memory_low_bytes = or_nothing(sums->burstable_memory_bytes);
+		pods.memory_low_bytes = burstable.memory_low_bytes;
+		pods.memory_min_bytes =
+		    or_nothing(sums->burstable_memory_bytes + sums->guaranteed_memory_bytes);
+		add_target(o, CGROUP_PODS, &pods);
 	}
-	o = op_new(c, NULL, (struct cgroups_end){ .done = burstable_done, .ctx = c });
-	add_target(o, CGROUP_BURSTABLE, &l);
+	add_target(o, CGROUP_BURSTABLE, &burstable);
+}
+
+void cgroups_weigh(struct cgroups *c, const struct cgroup_sums *sums)
+{
+	struct op *o = waiting_change(c);
+
+	if (c->weighed && !memcmp(&c->sums, sums, sizeof(*sums)))
+		return;
+	c->sums = *sums;
+	c->weighed = true;
+	if (o)
+		clear_targets(o);
+	else
+		o = op_new(c, NULL, (struct cgroups_end){ .done = weigh_done, .ctx = c });
+	set_levels(o);
 	start_waiting(c);
 }
 

@@ -29,8 +29,11 @@ struct cgroups_end {
 
 /* kubepods, burstable and besteffort; limits are those of the whole node's pods. */
 void cgroups_setup(struct cgroups *c, const struct cgroup_limits *pods, struct cgroups_end end);
-/* CPU of the burstable level: the sum of its pods' requests. A failure is logged. */
-void cgroups_set_burstable(struct cgroups *c, int64_t cpu_request_milli);
+/* What the pods of the levels ask for. A failure is logged, and mended by the next change. */
+struct cgroup_sums {
+	int64_t burstable_cpu_milli, burstable_memory_bytes, guaranteed_memory_bytes;
+};
+void cgroups_weigh(struct cgroups *c, const struct cgroup_sums *sums);
 void cgroups_make_pod(struct cgroups *c, const Core__Pod *pod, const struct cgroup_limits *limits,
 		      struct cgroups_end end);
 /* Removes the pod's cgroup from every QoS level; one that is gone is success. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "resources.h"
 
@@ -59,6 +60,27 @@ static size_t v1(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_V
 	return n;
 }
 
+struct mark {
+	const char *file, *property;
+	int64_t bytes;
+};
+
+static void put_marks(const struct cgroup_limits *l, bool slice,
+		      struct cgroup_value out[CGROUP_VALUES_MAX], size_t *n)
+{
+	const struct mark marks[] = {
+		{ "memory.min", "MemoryMin", l->memory_min_bytes },
+		{ "memory.low", "MemoryLow", l->memory_low_bytes },
+		{ "memory.high", "MemoryHigh", l->memory_high_bytes },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		if (marks[i].bytes)
+			put(out, n, NULL, slice ? marks[i].property : marks[i].file,
+			    marks[i].bytes == CGROUP_NOTHING ? 0 : marks[i].bytes);
+	}
+}
+
 static size_t v2(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_VALUES_MAX])
 {
 	size_t n = 0;
@@ -74,6 +96,7 @@ static size_t v2(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_V
 		put(out, &n, NULL, "memory.max", l->memory_bytes);
 	if (l->pids)
 		put(out, &n, NULL, "pids.max", l->pids);
+	put_marks(l, false, out, &n);
 	return n;
 }
 
@@ -107,6 +130,7 @@ static size_t slice(const struct cgroup_limits *l, struct cgroup_value out[CGROU
 		put(out, &n, NULL, "MemoryMax", l->memory_bytes);
 	if (l->pids)
 		put(out, &n, NULL, "TasksMax", l->pids);
+	put_marks(l, true, out, &n);
 	return n;
 }
 

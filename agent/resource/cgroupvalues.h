@@ -15,7 +15,11 @@ struct cgroup_limits {
 	int64_t cpu_quota_usec, cpu_period_usec; /* quota 0: none */
 	int64_t memory_bytes;                    /* 0: none */
 	int64_t pids;                            /* 0: none */
+	/* cgroup v2 only. 0: leave as it is; CGROUP_NOTHING: none */
+	int64_t memory_min_bytes, memory_low_bytes, memory_high_bytes;
 };
+
+enum { CGROUP_NOTHING = -1 };
 
 struct cgroup_value {
 	const char *controller; /* v1 hierarchy; NULL for v2 and systemd */
@@ -24,7 +28,7 @@ struct cgroup_value {
 	uint64_t number; /* of a property */
 };
 
-enum { CGROUP_VALUES_MAX = 8 };
+enum { CGROUP_VALUES_MAX = 10 };
 enum cgroup_kind { CGROUP_V1, CGROUP_V2, CGROUP_SYSTEMD };
 
 /* Limits of a pod's cgroup (upstream cm.ResourceConfigForPod). */

@@ -16,6 +16,7 @@
 #include "node/nodeaddr.h"
 #include "node/nodepatch.h"
 #include "node/nodestatus.h"
+#include "node/runtimeinfo.h"
 
 enum { GIB = 1 << 30, ARGS_MAX = 16 };
 
@@ -559,16 +560,64 @@ static void test_hostname(void **state)
 	assert_int_equal(kube_hostname("  ", &none, NULL), -1);
 }
 
+static void containerd_tells_its_cgroup_driver(void **state)
+{
+	static const struct {
+		const char *config, *driver;
+	} rows[] = {
+		{ NULL, NULL },
+		{ "", NULL },
+		{ "{", NULL },
+		{ "[]", NULL },
+		{ "{\"containerd\":{}}", NULL },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"kata\":{}}}}",
+		  NULL },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":{}}}}",
+		  "cgroupfs" },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":"
+		  "{\"options\":{\"SystemdCgroup\":false}}}}}",
+		  "cgroupfs" },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":"
+		  "{\"options\":{\"SystemdCgroup\":true}},\"kata\":{}}}}",
+		  "systemd" },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":"
+		  "{\"options\":{\"SystemdCgroup\":\"true\"}}}}}",
+		  "cgroupfs" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_PROTO Cri__StatusResponse *r = proto_new(&cri__status_response__descriptor);
+
+		proto_push_pair(&r->n_info, &r->info, &cri__status_response__info_entry__descriptor,
+				"golang", "\"go1.19\"");
+		if (rows[i].config)
+			proto_push_pair(&r->n_info, &r->info,
+					&cri__status_response__info_entry__descriptor, "config",
+					rows[i].config);
+		assert_string_equal(str_or(runtimeinfo_cgroup_driver(r), "-"),
+				    str_or(rows[i].driver, "-"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_amounts),       cmocka_unit_test(test_amounts_of_others),
-		cmocka_unit_test(test_ready),         cmocka_unit_test(test_transitions),
-		cmocka_unit_test(test_images),        cmocka_unit_test(test_initial),
-		cmocka_unit_test(test_patch),         cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_versions),      cmocka_unit_test(test_machine_texts),
-		cmocka_unit_test(test_machine_check), cmocka_unit_test(test_machine_read),
-		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_hostname),
+		cmocka_unit_test(test_amounts),
+		cmocka_unit_test(test_amounts_of_others),
+		cmocka_unit_test(test_ready),
+		cmocka_unit_test(test_transitions),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_initial),
+		cmocka_unit_test(test_patch),
+		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_machine_texts),
+		cmocka_unit_test(test_machine_check),
+		cmocka_unit_test(test_machine_read),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_hostname),
+		cmocka_unit_test(containerd_tells_its_cgroup_driver),
 	};
 
 	return cmocka_run_group_tests_name("node", tests, NULL, NULL);

@@ -152,6 +152,17 @@ static void values_are_written_in_three_ways(void **state)
 		{ { .cpu_quota_usec = 1234, .cpu_period_usec = 100000 },
 		  CGROUP_SYSTEMD,
 		  "/CPUQuotaPeriodUSec=100000 /CPUQuotaPerSecUSec=20000 " },
+		{ { .memory_min_bytes = 1,
+		    .memory_low_bytes = CGROUP_NOTHING,
+		    .memory_high_bytes = 3 },
+		  CGROUP_V2,
+		  "/memory.min=1 /memory.low=0 /memory.high=3 " },
+		{ { .memory_min_bytes = 1,
+		    .memory_low_bytes = CGROUP_NOTHING,
+		    .memory_high_bytes = 3 },
+		  CGROUP_SYSTEMD,
+		  "/MemoryMin=1 /MemoryLow=0 /MemoryHigh=3 " },
+		{ { .memory_min_bytes = 1 }, CGROUP_V1, "" },
 		{ { 0 }, CGROUP_V1, "" },
 		{ { 0 }, CGROUP_V2, "" },
 		{ { 0 }, CGROUP_SYSTEMD, "" },
@@ -175,7 +186,7 @@ static void slices_and_files_agree(void **state)
 	static const struct {
 		int64_t quota_usec, period_usec, rounded_usec;
 	} rows[] = {
-		{ 0, 100000, 0 },         { 1000, 100000, 1000 },   { 1100, 100000, 2000 },
+		{ 0, 100000, 0 },         { 1000, 100000, 1000 },  { 1100, 100000, 2000 },
 		{ 50000, 100000, 50000 }, { 12345, 50000, 12500 }, { 150000, 100000, 150000 },
 	};
 
