@@ -1,4 +1,4 @@
-/* What a runtime tells beside the protocol: containerd's own configuration in a verbose status. Pure.
+/* What a runtime tells beside the protocol: containerd's configuration in a verbose status. Pure.
  *
  * Only runtimes that do not know RuntimeConfig are read this way (containerd before 2).
  */

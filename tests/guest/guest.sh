@@ -14,6 +14,14 @@ root_is_new() { # nothing that it is made of has changed since
 	return 0
 }
 
+# The node's own certificate as it looks to those who let it expire.
+guest_expired() (
+	cd "$PKI" || return 1
+	[ -e expired.crt ] && return 0
+	openssl req -new -key $NODE.key -subj "/O=system:nodes/CN=system:node:$NODE" |
+		openssl x509 -req -CA ca.crt -CAkey ca.key -CAcreateserial -days 0 -out expired.crt 2> /dev/null
+)
+
 # Addresses exist in this namespace only, and nothing leads out of it.
 guest_net_up() {
 	local ns=$LAB-node1
