@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agentserver.h"
+#include "apicert.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -192,10 +193,7 @@ static void cgroups_made(void *ctx, const struct err *e)
 
 static void make_cgroups(struct agent *a)
 {
-	struct cgroup_limits limits = {
-		.cpu_shares = resources_cpu_shares(a->env.allocatable_cpu_milli),
-		.memory_bytes = limits_pods(a) ? node_pods_memory_bytes(a->node) : 0,
-	};
+	struct cgroup_limits limits = node_pods_limits(a->node);
 
 	cgroups_setup(a->env.cgroups, &limits,
 		      (struct cgroups_end){ .done = cgroups_made, .ctx = a });
@@ -348,6 +346,7 @@ static void make_pod_services(struct agent *a)
 {
 	struct pod_environment *env = &a->env;
 
+	a->apicert = apicert_new(a->loop, env->client);
 	env->cgroups = cgroups_new(a->loop, env->jobs, &a->facts);
 	sd_event_add_time_relative(a->loop, &a->cgroups_timer, CLOCK_MONOTONIC, CGROUPS_RETRY_USEC,
 				   USEC_PER_SEC, on_cgroups_timer, a);
@@ -430,6 +429,7 @@ static void unmake(struct agent *a)
 	event_recorder_free(env->events);
 	cri_free(env->cri);
 	podobserve_free(env->observe);
+	apicert_free(a->apicert);
 	kube_client_free(env->client);
 	dns_config_fini(&a->facts.dns.host);
 	free(a->cgroup_root);

@@ -8,6 +8,7 @@ struct node;
 struct checks;
 struct server;
 struct podorphans;
+struct apicert;
 
 struct agent {
 	const struct config *config;
@@ -22,5 +23,6 @@ struct agent {
 	struct checks *checks;
 	struct informer *pods; /* of this node; NULL until services are known */
 	struct podorphans *orphans;
+	struct apicert *apicert;
 	struct server *server;
 };

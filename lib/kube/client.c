@@ -825,11 +825,18 @@ int kube_client_reload(struct kube_client *c, struct err *e)
 {
 	struct core *k = c->core;
 
-	if (kube_credentials_reload(k->credentials, e))
-		return -1;
-	forget_token(k);
-	http_pool_reset(k->pool, k->credentials, "new credentials");
-	return 0;
+	int r = kube_credentials_reload(k->credentials, e);
+
+	if (r > 0) {
+		forget_token(k);
+		http_pool_reset(k->pool, k->credentials, "new credentials");
+	}
+	return r;
+}
+
+const struct kube_credentials *kube_client_credentials(const struct kube_client *c)
+{
+	return c->core->credentials;
 }
 
 void kube_client_free(struct kube_client *c)

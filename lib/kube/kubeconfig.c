@@ -3,7 +3,9 @@
 
 #include <libgen.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -292,11 +294,26 @@ int kube_credentials_reload(struct kube_credentials *c, struct err *e)
 			r = fs_read(parts[i].file, PEM_BYTES_MAX, &fresh[i], NULL, e);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (!r && fresh[i]) {
+		if (r >= 0 && fresh[i] && !str_eq(fresh[i], *parts[i].pem)) {
 			free(*parts[i].pem);
 			*parts[i].pem = TAKE(fresh[i]);
+			r = 1;
 		}
 		free(fresh[i]);
 	}
 	return r;
+}
+
+int64_t kube_credentials_expiry(const struct kube_credentials *c)
+{
+	BIO *bio = c->cert_pem ? BIO_new_mem_buf(c->cert_pem, -1) : NULL;
+	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	struct tm tm;
+	int64_t sec = 0;
+
+	if (cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1)
+		sec = timegm(&tm);
+	X509_free(cert);
+	BIO_free(bio);
+	return sec;
 }

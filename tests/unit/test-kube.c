@@ -1,4 +1,7 @@
 /* Inside lib/kube: envelopes, kubeconfig, the event correlator. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "test.h"
 
 #include <stdbool.h>
@@ -106,6 +109,58 @@ static void kubeconfigs_are_read(void **state)
 	assert_string_equal(c->exec->command, "/dir/./x");
 	assert_string_equal(c->exec->args[1], "b");
 	assert_string_equal(c->exec->env[0], "NAME=V");
+}
+
+/* of one day */
+static const char certificate[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBbjCCAROgAwIBAgIUI53PfyQ8MQUe69V4BWIfEl9NtkEwCgYIKoZIzj0EAwIw\n"
+    "DDEKMAgGA1UEAwwBeDAeFw0yNjExMjYxODE2MDBaFw0yNjExMjcxODE2MDBaMAwx\n"
+    "CjAIBgNVBAMMAXgwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQnk+CkJ5e7UUBF\n"
+    "yBGbcYrD3qm8yqZ1/1r8xNRYmwnlg0LaoVWnCjaUUOt2AQTle3sgFGpJyGSIQnMJ\n"
+    "b9X8TUSqo1MwUTAdBgNVHQ4EFgQUHLjVGQSig51dgXWCjnJkg65HY8gwHwYDVR0j\n"
+    "BBgwFoAUHLjVGQSig51dgXWCjnJkg65HY8gwDwYDVR0TAQH/BAUwAwEB/zAKBggq\n"
+    "hkjOPQQDAgNJADBGAiEA31VMVbqAXxN9eFZalvMjUwdRfNHUeN8bqu53jfGbJxsC\n"
+    "IQDDhWOOHQYOTb/oL1owbEjBcGo7YIBuVDRf393fE96DKw==\n"
+    "-----END CERTIFICATE-----\n";
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void certificates_end_and_are_read_again(void **state)
+{
+	static const char config[] =
+	    CONFIG("server: \"https://h:1\"", "client-certificate: crt, client-key: key");
+	char dir[] = "/tmp/test-kube-XXXXXX";
+	struct kube_credentials *c;
+	AUTO_FREE char *crt = NULL, *key = NULL;
+	struct err e;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	crt = str_fmt("%s/crt", dir);
+	key = str_fmt("%s/key", dir);
+	write_text(crt, "no certificate");
+	write_text(key, "key");
+	assert_int_equal(kubeconfig_parse(config, strlen(config), dir, &c, &e), 0);
+	assert_int_equal(kube_credentials_expiry(c), 0);
+	assert_int_equal(kube_credentials_reload(c, &e), 0);
+	write_text(crt, certificate);
+	assert_int_equal(kube_credentials_reload(c, &e), 1);
+	assert_int_equal(kube_credentials_expiry(c), 1795803360);
+	assert_int_equal(kube_credentials_reload(c, &e), 0);
+	unlink(crt);
+	assert_int_equal(kube_credentials_reload(c, &e), -1);
+	assert_int_equal(kube_credentials_expiry(c), 1795803360);
+	unlink(key);
+	rmdir(dir);
+	kube_credentials_free(c);
 }
 
 static void bad_kubeconfigs_are_explained(void **state)
@@ -265,6 +320,7 @@ int main(void)
 		cmocka_unit_test(stripping_keeps_all_but_managed_fields),
 		cmocka_unit_test(objects_without_metadata_have_an_empty_one),
 		cmocka_unit_test(kubeconfigs_are_read),
+		cmocka_unit_test(certificates_end_and_are_read_again),
 		cmocka_unit_test(bad_kubeconfigs_are_explained),
 		cmocka_unit_test(repeats_are_counted),
 		cmocka_unit_test(similar_ones_are_combined),

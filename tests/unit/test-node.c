@@ -560,6 +560,38 @@ static void test_hostname(void **state)
 	assert_int_equal(kube_hostname("  ", &none, NULL), -1);
 }
 
+static void all_pods_have_what_is_not_reserved(void **state)
+{
+	static const struct {
+		const char *flags[4];
+		int64_t shares, memory_bytes, pids;
+	} rows[] = {
+		{ { NULL }, 4096, 1000, 500 },
+		{ { "--system-reserved=cpu=500m,memory=100,pid=100", "--kube-reserved=memory=200,pid=50",
+		    NULL },
+		  3584,
+		  700,
+		  350 },
+		{ { "--system-reserved=cpu=500m,memory=100,pid=100", "--enforce-node-allocatable=none",
+		    NULL },
+		  4096,
+		  1000,
+		  500 },
+	};
+	const struct machine m = { .cpus = 4, .memory_bytes = 1000, .max_pids = 500 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_freep)
+		struct config *c = config_of((const char *const *)rows[i].flags);
+		struct cgroup_limits l = nodestatus_pods_limits(&m, c);
+
+		assert_int_equal(l.cpu_shares, rows[i].shares);
+		assert_int_equal(l.memory_bytes, rows[i].memory_bytes);
+		assert_int_equal(l.pids, rows[i].pids);
+	}
+}
+
 static void containerd_tells_its_cgroup_driver(void **state)
 {
 	static const struct {
@@ -617,6 +649,7 @@ int main(void)
 		cmocka_unit_test(test_machine_read),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_hostname),
+		cmocka_unit_test(all_pods_have_what_is_not_reserved),
 		cmocka_unit_test(containerd_tells_its_cgroup_driver),
 	};
 
