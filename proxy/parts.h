@@ -49,11 +49,15 @@ struct proxy {
 	bool failed;        /* about to end because an address cannot be had */
 };
 
+/* Starts the data plane once all that it needs is known. */
+void proxy_try_start(struct proxy *p);
+
 /* ---- proxypeers.c ---- */
 
 /* The pod network and the way back of replies; needs client and data plane. */
 int proxypeers_start(struct proxy *p, struct err *e);
 void proxypeers_configure(struct proxy *p);           /* the configuration changed */
+bool proxypeers_ready(const struct proxy *p); /* programming may start */
 size_t proxypeers_masqueraded(const struct proxy *p); /* prefixes of other nodes */
 void proxypeers_stop(struct proxy *p);                /* before the client goes */
 void proxypeers_free(struct proxy *p);

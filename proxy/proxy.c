@@ -121,12 +121,13 @@ static bool node_complete(const struct proxy *p)
 	return informer_synced(p->nodes) && (p->node.primary.len || p->patience_over);
 }
 
-static void try_start(struct proxy *p)
+void proxy_try_start(struct proxy *p)
 {
 	struct err e;
 
 	if (p->started || !informer_synced(p->services) || !informer_synced(p->slices) ||
-	    !node_complete(p) || !(informer_synced(p->service_cidrs) || p->patience_over))
+	    !node_complete(p) || !(informer_synced(p->service_cidrs) || p->patience_over) ||
+	    !(proxypeers_ready(p) || p->patience_over))
 		return;
 	if (settings_check(p->config, &p->settings, &p->node, p->v6, &e) < 0) {
 		if (!p->useless)
@@ -155,12 +156,12 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)usec;
 	p->patience_over = true;
 	if (!p->started)
-		log_warning("still waiting:%s%s%s%s",
-			    informer_synced(p->services) ? "" : " services",
-			    informer_synced(p->slices) ? "" : " endpoint slices",
-			    informer_synced(p->service_cidrs) ? "" : " service CIDRs",
-			    node_complete(p) ? "" : " own node");
-	try_start(p);
+		log_warning(
+		    "still waiting:%s%s%s%s%s", informer_synced(p->services) ? "" : " services",
+		    informer_synced(p->slices) ? "" : " endpoint slices",
+		    informer_synced(p->service_cidrs) ? "" : " service CIDRs",
+		    node_complete(p) ? "" : " own node", proxypeers_ready(p) ? "" : " other nodes");
+	proxy_try_start(p);
 	return 0;
 }
 
@@ -168,7 +169,7 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *userdata)
 
 static void on_list_synced(void *ctx)
 {
-	try_start(ctx);
+	proxy_try_start(ctx);
 }
 
 static void on_service(void *ctx, struct kube_object *o)
@@ -257,7 +258,7 @@ static void take_node(struct proxy *p, const Core__Node *node)
 	nodeinfo_fini(&p->node);
 	p->node = now;
 	refresh_settings(p);
-	try_start(p);
+	proxy_try_start(p);
 }
 
 static bool is_own(const struct proxy *p, const struct kube_object *node)
@@ -414,7 +415,7 @@ static void on_config_changed(void *ctx)
 	}
 	sysctls_apply(now, "");
 	config_free(before);
-	try_start(p);
+	proxy_try_start(p);
 }
 
 static void watch_files(struct proxy *p)

@@ -74,6 +74,11 @@ static void on_publish(void *ctx, const char *record)
 	nodeannotation_set(p->annotation, record);
 }
 
+static void on_turned(void *ctx)
+{
+	proxy_try_start(ctx);
+}
+
 /* The bit that says "masquerade" is no node's. */
 static uint32_t return_mask(const struct config *c)
 {
@@ -88,6 +93,7 @@ static int make_return_path(struct proxy *p, struct err *e)
 		.mask = return_mask(p->config),
 		.masquerade_all = config_block(p->config).masquerade_all,
 		.publish = on_publish,
+		.turned = on_turned,
 		.ctx = p,
 	};
 
@@ -112,6 +118,11 @@ void proxypeers_configure(struct proxy *p)
 {
 	returnpath_configure(p->return_path, return_mask(p->config),
 			     config_block(p->config).masquerade_all);
+}
+
+bool proxypeers_ready(const struct proxy *p)
+{
+	return returnpath_ready(p->return_path);
 }
 
 size_t proxypeers_masqueraded(const struct proxy *p)

@@ -33,6 +33,7 @@ struct returnpath {
 	uint32_t mask;
 	bool masquerade_all;
 	void (*publish)(void *ctx, const char *record);
+	void (*turned)(void *ctx);
 	void *ctx;
 
 	struct map nodes;       /* name → struct peers_node */
@@ -42,7 +43,7 @@ struct returnpath {
 	unsigned failures;
 	int64_t not_before_usec; /* of the next turn */
 	struct peers last;       /* what the data plane was given, but for sentences */
-	bool given;
+	bool given, inherits;
 	size_t incapable;
 	char **told;
 };
@@ -434,6 +435,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 		r->failures = 0;
 		if (again)
 			wake_in(r, again);
+		r->turned(r->ctx);
 		return 0;
 	}
 	if (!r->failures)
@@ -441,7 +443,18 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	if (r->failures < FAILURES_MAX)
 		r->failures++;
 	wake_in(r, (int64_t)USEC_PER_SEC << r->failures);
+	r->turned(r->ctx);
 	return 0;
+}
+
+static bool has_marks(struct returnpath *r)
+{
+	const netstate_links none = { 0 };
+	struct peermarks have = { 0 };
+	bool some = dataplane_get_marks(r->dataplane, &none, &have, NULL) == 0 && have.marks.n;
+
+	peermarks_fini(&have);
+	return some;
 }
 
 int returnpath_new(sd_event *loop, const struct returnpath_settings *settings,
@@ -457,6 +470,7 @@ int returnpath_new(sd_event *loop, const struct returnpath_settings *settings,
 	r->mask = settings->mask;
 	r->masquerade_all = settings->masquerade_all;
 	r->publish = settings->publish;
+	r->turned = settings->turned;
 	r->ctx = settings->ctx;
 	result = sd_event_add_time_relative(loop, &r->timer, CLOCK_MONOTONIC, 0,
 					    TIMER_ACCURACY_USEC, on_timer, r);
@@ -465,6 +479,7 @@ int returnpath_new(sd_event *loop, const struct returnpath_settings *settings,
 	sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
 	if (rtnl_new(&r->rtnl, e) < 0 || rtnl_watch(r->rtnl, loop, wake, r, e) < 0)
 		return err_wrap(e, "return path");
+	r->inherits = has_marks(r);
 	*ret = TAKE(r);
 	return 0;
 }
@@ -543,6 +558,11 @@ void returnpath_start(struct returnpath *r)
 {
 	r->started = true;
 	wake(r);
+}
+
+bool returnpath_ready(const struct returnpath *r)
+{
+	return r->given || r->failures || !r->inherits;
 }
 
 size_t returnpath_incapable(const struct returnpath *r)

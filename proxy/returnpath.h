@@ -24,6 +24,8 @@ struct returnpath_settings {
 	/* Puts that into the own Node's annotation PEERS_ANNOTATION; NULL takes it away. Called
 	 * again whenever the Node does not say so. */
 	void (*publish)(void *ctx, const char *record);
+	/* After each turn. */
+	void (*turned)(void *ctx);
 	void *ctx;
 };
 
@@ -38,6 +40,9 @@ void returnpath_put_node(struct returnpath *r, const Core__Node *node);
 void returnpath_remove_node(struct returnpath *r, const char *name);
 /* Nothing is changed before this: the nodes are complete. */
 void returnpath_start(struct returnpath *r);
+/* False while an earlier life's marks are in the kernel and it is not known which of them hold:
+ * what the data plane does then would take them away. */
+bool returnpath_ready(const struct returnpath *r);
 /* Prefixes of other nodes toward which is masqueraded. */
 size_t returnpath_incapable(const struct returnpath *r);
 /* What an earlier life made of rules and routes goes. */
