@@ -68,7 +68,7 @@ guest_up() {
 	[ "$RUNTIME" = 1.6 ] || [ -x "$K8SBIN/containerd" ] || { say "no containerd 2 in $K8SBIN"; return 1; }
 	cp "$PACKAGE" "$STATE/keelson-agent.deb"
 	rm -f "$STATE/cow"
-	( exec nsenter --net="/run/netns/$LAB-node1" setsid "$VM/linux" mem="$GUEST_MEM" umid="$ID" uml_dir="$STATE/uml" \
+	( exec nsenter --net="/run/netns/$LAB-node1" setsid env LD_PRELOAD="$VM/xstate.so" "$VM/linux" mem="$GUEST_MEM" umid="$ID" uml_dir="$STATE/uml" \
 		ubd0="$STATE/cow,$VM/root.img" root=/dev/ubda rw vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=02:00:00:00:00:12 \
 		con=null con0=null,fd:1 con1=null,fd:1 ssl=null quiet systemd.show_status=0 psi=1 \
 		systemd.machine_id="$(echo "$ID" | md5sum | cut -c1-32)" systemd.hostname=$NODE \

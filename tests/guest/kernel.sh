@@ -13,12 +13,6 @@ fetch() {
 	rm -rf "$work/deb" "$work/x"
 }
 
-# 2,696 bytes are too few for the registers of processors with AMX (11,008): no guest process would ever start there.
-enlarge_registers() {
-	sed -i 's/DEFINE_LONGS(HOST_FP_SIZE, 2696);/DEFINE_LONGS(HOST_FP_SIZE, 11264);/' "$work/$SOURCE/arch/x86/um/user-offsets.c"
-	grep -q 'HOST_FP_SIZE, 11264' "$work/$SOURCE/arch/x86/um/user-offsets.c"
-}
-
 configure() {
 	local words=() word
 	mkdir -p "$work/out"
@@ -26,8 +20,7 @@ configure() {
 	for word in $(grep -v '^#' "$GUEST/kernel.options"); do
 		case $word in !*) words+=(-d "${word#!}") ;; *) words+=(-e "$word") ;; esac
 	done
-	# signal handlers keep those registers on the kernel's stack
-	( cd "$work/out" && "../$SOURCE/scripts/config" "${words[@]}" --set-val KERNEL_STACK_ORDER 4 )
+	( cd "$work/out" && "../$SOURCE/scripts/config" "${words[@]}" )
 	make -s -C "$work/$SOURCE" ARCH=um O="$work/out" olddefconfig
 }
 
@@ -40,14 +33,9 @@ check() {
 	return $bad
 }
 
-# what a broken build left is gone on with
-if [ ! -e "$work/ready" ]; then
-	fetch
-	enlarge_registers
-	configure
-	check
-	touch "$work/ready"
-fi
+fetch
+configure
+check
 nice -n 15 make -s -C "$work/$SOURCE" ARCH=um O="$work/out" -j2 linux
 cp "$work/out/linux" "$VM/linux.new"
 mv "$VM/linux.new" "$VM/linux"
