@@ -260,7 +260,7 @@ int kubeconfig_in_cluster(const char *root, struct kube_credentials **ret_creden
 	AUTO_FREE char *ns_file = NULL;
 
 	if (str_empty(host) || str_empty(port))
-		return err_set(e, ERR_NOT_FOUND,
+		return err_set(e, ERR_INVALID,
 			       "not in a pod: KUBERNETES_SERVICE_HOST and _PORT are not set");
 	if (!root)
 		root = service_account_dir;
