@@ -18,6 +18,8 @@ struct await {
 	unsigned delay_sec;
 };
 
-/* Blocks until one of the paths may have changed (a path may be NULL, or not exist yet), or a time
+/* why NULL tells nothing new.
+ *
+ * Blocks until one of the paths may have changed (a path may be NULL, or not exist yet), or a time
  * that doubles from 1 s to 60 s has passed. False: a signal ended the wait. */
 bool await_retry(struct await *w, const struct err *why, const char *const *paths, size_t n_paths);

@@ -44,7 +44,7 @@ static const char *remedy(const struct err *e)
 
 static void tell(struct await *w, const struct err *why)
 {
-	if (str_eq(w->told, why->text))
+	if (!why || str_eq(w->told, why->text))
 		return;
 	memcpy(w->told, why->text, sizeof(w->told));
 	w->delay_sec = 0;
@@ -57,6 +57,7 @@ static void tell(struct await *w, const struct err *why)
 /* A directory that exists, and the name in it that leads to the path. */
 struct watch {
 	char *dir, *name;
+	sd_event_source *source; /* a floating one would keep the loop from going */
 };
 
 /* Whoever makes a file writes it next and closes it; links and directories are complete. */
@@ -82,6 +83,7 @@ static int on_event(sd_event_source *s, const struct inotify_event *event, void 
 
 static void watch_fini(struct watch *w)
 {
+	sd_event_source_disable_unref(w->source);
 	free(w->dir);
 	free(w->name);
 }
@@ -95,7 +97,7 @@ static void watch_find(const char *path, struct watch *ret)
 	struct watch above;
 
 	if (access(dir, F_OK) == 0 || str_eq(dir, "/") || str_eq(dir, ".")) {
-		*ret = (struct watch){ dir, mem_strdup(slash ? slash + 1 : path) };
+		*ret = (struct watch){ .dir = dir, .name = mem_strdup(slash ? slash + 1 : path) };
 		return;
 	}
 	watch_find(dir, &above);
@@ -110,7 +112,7 @@ static void watch_start(sd_event *loop, const char *path, struct watch *w)
 	int rc;
 
 	watch_find(path, w);
-	rc = sd_event_add_inotify(loop, NULL, w->dir, mask, on_event, w);
+	rc = sd_event_add_inotify(loop, &w->source, w->dir, mask, on_event, w);
 	if (rc < 0)
 		log_v(2, "%s is looked for, not watched: %s", path, strerror(-rc));
 }
@@ -150,9 +152,9 @@ bool await_retry(struct await *w, const struct err *why, const char *const *path
 			watch_start(loop, paths[i], &watches[i]);
 	}
 	rc = sd_event_loop(loop);
-	sd_event_unref(loop);
 	for (size_t i = 0; i < n_paths; i++)
 		watch_fini(&watches[i]);
+	sd_event_unref(loop);
 	free(watches);
 	return rc != 0;
 }
