@@ -1,6 +1,7 @@
 /* The rules that bring replies back the way their connections came, walked by packets. */
 #include <string.h>
 
+#include "frames.h"
 #include "nft-walker.h"
 #include "peermarks.h"
 #include "ruleset.h"
@@ -241,13 +242,86 @@ static void nobody_to_tell_apart(void **state)
 	skeleton_fini(&s);
 }
 
+static void read_batch(const struct nftbatch *b, struct frames *f)
+{
+	struct err e;
+
+	for (size_t at = 0; at < b->len;) {
+		const struct nlmsghdr *h = (const void *)(b->p + at);
+
+		assert_int_equal(frames_message(f, h, b->len - at, &e), 0);
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+	frames_sort(f);
+}
+
+static bool change(const struct frames *have, uint32_t mask, const struct peermarks *want,
+		   size_t *ret_bytes)
+{
+	struct nftbatch b;
+	bool some;
+
+	nftbatch_begin(&b, 1);
+	some = frames_change(have, mask, want, &b);
+	*ret_bytes = b.len;
+	nftbatch_fini(&b);
+	return some;
+}
+
+/* What was written is known again; a node that comes or goes is its own element only. */
+static void frames_are_known_again(void **state)
+{
+	enum { NODES = 1500, SMALL = 400 };
+	struct peermarks want = { .slot = { { LAN, "eth0" }, { TUNNEL, "flannel.1" } } };
+	struct frames nothing = { 0 }, have = { 0 };
+	netstate_links links = { 0 };
+	struct nftbatch b;
+	size_t bytes;
+
+	(void)state;
+	for (unsigned i = 1; i <= NODES; i++)
+		vec_push(&want.marks,
+			 (struct peermark){ i, { 2, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i } });
+	nftbatch_begin(&b, 1);
+	assert_true(frames_change(&nothing, MASK, &want, &b));
+	read_batch(&b, &have);
+	nftbatch_fini(&b);
+	assert_false(change(&have, MASK, &want, &bytes));
+	assert_int_equal(have.marks.marks.n, NODES);
+
+	vec_push(&links, (struct netstate_link){ .index = LAN, .name = "eth0" });
+	vec_push(&links, (struct netstate_link){ .index = OTHER, .name = "flannel.1" });
+	frames_name_slots(&have, &links);
+	assert_int_equal(have.marks.slot[0].dev, LAN);
+	assert_int_equal(have.marks.slot[1].dev, OTHER);
+
+	want.marks.v[7].mac[5] ^= 0x80;
+	assert_true(change(&have, MASK, &want, &bytes));
+	assert_in_range(bytes, 1, SMALL);
+	want.marks.v[7].mac[5] ^= 0x80;
+	/* other bits, another device, a rule too few: all of it anew; no bits: it goes */
+	assert_true(change(&have, 0xff00, &want, &bytes));
+	assert_in_range(bytes, NODES, SIZE_MAX);
+	snprintf(want.slot[1].name, IFNAMSIZ, "flannel.2");
+	assert_true(change(&have, MASK, &want, &bytes));
+	snprintf(want.slot[1].name, IFNAMSIZ, "flannel.1");
+	free(have.rules.v[--have.rules.n].expressions);
+	assert_true(change(&have, MASK, &want, &bytes));
+	assert_in_range(bytes, NODES, SIZE_MAX);
+	assert_true(change(&have, 0, &want, &bytes));
+	assert_in_range(bytes, 1, SMALL);
+	assert_false(change(&nothing, 0, &want, &bytes));
+	frames_fini(&have);
+	peermarks_fini(&want);
+	vec_fini(&links);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(senders_are_remembered),
-		cmocka_unit_test(replies_carry_the_mark),
-		cmocka_unit_test(who_is_masqueraded),
-		cmocka_unit_test(nobody_to_tell_apart),
+		cmocka_unit_test(senders_are_remembered), cmocka_unit_test(replies_carry_the_mark),
+		cmocka_unit_test(who_is_masqueraded),     cmocka_unit_test(nobody_to_tell_apart),
+		cmocka_unit_test(frames_are_known_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
