@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -380,11 +379,23 @@ class Start(unittest.TestCase):
             told.bind(api.path("notify"))
             told.settimeout(20)
             child = subprocess.Popen([PROGRAM, "--config", config], stdout=out, stderr=out,
-                                     env=dict(os.environ, NOTIFY_SOCKET=api.path("notify"), FAKE_DATAPLANE=log + ".fake"))
+                                     env=dict(os.environ, NOTIFY_SOCKET=api.path("notify"), WATCHDOG_USEC="600000",
+                                              FAKE_DATAPLANE=log + ".fake"))
             self.addCleanup(child.kill)
-            waiting = told.recv(4096).decode()
+            beats = []
+
+            def news():
+                """The next message that is no beat of the watchdog."""
+                while True:
+                    message = told.recv(4096).decode()
+                    if message != "WATCHDOG=1":
+                        return message
+                    beats.append(message)
+
+            waiting = news()
             self.assertIn("READY=1\nSTATUS=waiting: ", waiting)
             self.assertIn(config + ": No such file or directory: waiting for it", waiting)
+            self.assertEqual(told.recv(4096).decode(), "WATCHDOG=1")
             os.makedirs(os.path.dirname(config))
             with open(config, "w") as f:
                 f.write("apiVersion: kubeproxy.config.k8s.io/v1alpha1\n")
@@ -392,16 +403,19 @@ class Start(unittest.TestCase):
                 time.sleep(0.3)    # whoever writes it may take a moment
                 f.write("kind: KubeProxyConfiguration\nconntrack: {maxPerCore: 0}\nmetricsBindAddress: 127.0.0.1:10320\n"
                         f"healthzBindAddress: 127.0.0.1:10321\nclientConnection: {{kubeconfig: {folder}/kubeconfig}}\n")
-            self.assertIn(folder + "/kubeconfig: No such file or directory: waiting for it", told.recv(4096).decode())
+            self.assertIn(folder + "/kubeconfig: No such file or directory: waiting for it", news())
             with open(folder + "/kubeconfig", "w") as f:
                 f.write("what is this")
-            self.assertIn("put it right", told.recv(4096).decode())
+            self.assertIn("put it right", news())
             os.symlink(api.path("ca.crt"), folder + "/ca.crt")
             api.kubeconfig("later.kubeconfig", "token: secret-token")
             os.rename(api.path("later.kubeconfig"), folder + "/kubeconfig")
-            self.assertEqual(told.recv(4096).decode(), "READY=1\nSTATUS=running")
+            self.assertEqual(news(), "READY=1\nSTATUS=running")
+            del beats[:]
+            time.sleep(1)
             child.terminate()
-            self.assertEqual(told.recv(4096).decode(), "STOPPING=1")
+            self.assertEqual(news(), "STOPPING=1")
+            self.assertGreaterEqual(len(beats), 2)
             self.assertEqual(child.wait(timeout=20), 0)
         self.assertEqual(len([l for l in text_of(log).splitlines() if "waiting for it" in l]), 2)
 
