@@ -8,7 +8,6 @@ struct node;
 struct checks;
 struct server;
 struct podorphans;
-struct apicert;
 
 struct agent {
 	const struct config *config;
@@ -23,6 +22,5 @@ struct agent {
 	struct checks *checks;
 	struct informer *pods; /* of this node; NULL until services are known */
 	struct podorphans *orphans;
-	struct apicert *apicert;
 	struct server *server;
 };

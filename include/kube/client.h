@@ -47,10 +47,8 @@ DEFINE_FREEP(kube_client_free, struct kube_client)
 struct kube_client *kube_client_heartbeat(struct kube_client *c);
 /* New credentials (taken over): every connection is rebuilt. */
 void kube_client_set_credentials(struct kube_client *c, struct kube_credentials *credentials);
-/* Reads the files behind the credentials again; 1: they changed, and every connection is rebuilt. */
+/* Reads the files behind the credentials again and rebuilds every connection. */
 int kube_client_reload(struct kube_client *c, struct err *e);
-/* Borrowed, until the next reload. */
-const struct kube_credentials *kube_client_credentials(const struct kube_client *c);
 /* False from a failed connection until the next answer. */
 bool kube_client_reachable(const struct kube_client *c);
 

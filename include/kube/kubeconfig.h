@@ -38,10 +38,8 @@ int kubeconfig_parse(const char *text, size_t len, const char *dir,
  * /var/run/secrets/kubernetes.io/serviceaccount). */
 int kubeconfig_in_cluster(const char *root, struct kube_credentials **ret_credentials,
 			  struct err *e);
-/* Reads the certificate and key files again; 1: something in them is new. */
+/* Reads the certificate and key files again: 1 when something changed, and only that is replaced (a
+ * connection may be looking at the rest). */
 int kube_credentials_reload(struct kube_credentials *c, struct err *e);
-/* When the client certificate ends, in seconds of wall clock; 0: there is none, or none that can be
- * read. */
-int64_t kube_credentials_expiry(const struct kube_credentials *c);
 void kube_credentials_free(struct kube_credentials *c);
 DEFINE_FREEP(kube_credentials_free, struct kube_credentials)

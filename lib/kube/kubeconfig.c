@@ -3,9 +3,7 @@
 
 #include <libgen.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -262,7 +260,7 @@ int kubeconfig_in_cluster(const char *root, struct kube_credentials **ret_creden
 	AUTO_FREE char *ns_file = NULL;
 
 	if (str_empty(host) || str_empty(port))
-		return err_set(e, ERR_NOT_FOUND,
+		return err_set(e, ERR_INVALID,
 			       "not in a pod: KUBERNETES_SERVICE_HOST and _PORT are not set");
 	if (!root)
 		root = service_account_dir;
@@ -287,33 +285,19 @@ int kube_credentials_reload(struct kube_credentials *c, struct err *e)
 		      { c->cert_file, &c->cert_pem },
 		      { c->key_file, &c->key_pem } };
 	char *fresh[ARRAY_SIZE(parts)] = { NULL };
-	int r = 0;
+	int failed = 0, changed = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(parts); i++) {
+	for (size_t i = 0; !failed && i < ARRAY_SIZE(parts); i++) {
 		if (parts[i].file)
-			r = fs_read(parts[i].file, PEM_BYTES_MAX, &fresh[i], NULL, e);
+			failed = fs_read(parts[i].file, PEM_BYTES_MAX, &fresh[i], NULL, e);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (r >= 0 && fresh[i] && !str_eq(fresh[i], *parts[i].pem)) {
+		if (!failed && fresh[i] && !str_eq(fresh[i], *parts[i].pem)) {
 			free(*parts[i].pem);
 			*parts[i].pem = TAKE(fresh[i]);
-			r = 1;
+			changed = 1;
 		}
 		free(fresh[i]);
 	}
-	return r;
-}
-
-int64_t kube_credentials_expiry(const struct kube_credentials *c)
-{
-	BIO *bio = c->cert_pem ? BIO_new_mem_buf(c->cert_pem, -1) : NULL;
-	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	struct tm tm;
-	int64_t sec = 0;
-
-	if (cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1)
-		sec = timegm(&tm);
-	X509_free(cert);
-	BIO_free(bio);
-	return sec;
+	return failed ? -1 : changed;
 }

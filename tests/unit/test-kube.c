@@ -1,15 +1,15 @@
 /* Inside lib/kube: envelopes, kubeconfig, the event correlator. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "test.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "certificate.h"
 #include "correlate.h"
 #include "k8s/core.pb-c.h"
 #include "kube/event.h"
@@ -109,58 +109,6 @@ static void kubeconfigs_are_read(void **state)
 	assert_string_equal(c->exec->command, "/dir/./x");
 	assert_string_equal(c->exec->args[1], "b");
 	assert_string_equal(c->exec->env[0], "NAME=V");
-}
-
-/* of one day */
-static const char certificate[] =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBbjCCAROgAwIBAgIUI53PfyQ8MQUe69V4BWIfEl9NtkEwCgYIKoZIzj0EAwIw\n"
-    "DDEKMAgGA1UEAwwBeDAeFw0yNjExMjYxODE2MDBaFw0yNjExMjcxODE2MDBaMAwx\n"
-    "CjAIBgNVBAMMAXgwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQnk+CkJ5e7UUBF\n"
-    "yBGbcYrD3qm8yqZ1/1r8xNRYmwnlg0LaoVWnCjaUUOt2AQTle3sgFGpJyGSIQnMJ\n"
-    "b9X8TUSqo1MwUTAdBgNVHQ4EFgQUHLjVGQSig51dgXWCjnJkg65HY8gwHwYDVR0j\n"
-    "BBgwFoAUHLjVGQSig51dgXWCjnJkg65HY8gwDwYDVR0TAQH/BAUwAwEB/zAKBggq\n"
-    "hkjOPQQDAgNJADBGAiEA31VMVbqAXxN9eFZalvMjUwdRfNHUeN8bqu53jfGbJxsC\n"
-    "IQDDhWOOHQYOTb/oL1owbEjBcGo7YIBuVDRf393fE96DKw==\n"
-    "-----END CERTIFICATE-----\n";
-
-static void write_text(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void certificates_end_and_are_read_again(void **state)
-{
-	static const char config[] =
-	    CONFIG("server: \"https://h:1\"", "client-certificate: crt, client-key: key");
-	char dir[] = "/tmp/test-kube-XXXXXX";
-	struct kube_credentials *c;
-	AUTO_FREE char *crt = NULL, *key = NULL;
-	struct err e;
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	crt = str_fmt("%s/crt", dir);
-	key = str_fmt("%s/key", dir);
-	write_text(crt, "no certificate");
-	write_text(key, "key");
-	assert_int_equal(kubeconfig_parse(config, strlen(config), dir, &c, &e), 0);
-	assert_int_equal(kube_credentials_expiry(c), 0);
-	assert_int_equal(kube_credentials_reload(c, &e), 0);
-	write_text(crt, certificate);
-	assert_int_equal(kube_credentials_reload(c, &e), 1);
-	assert_int_equal(kube_credentials_expiry(c), 1795803360);
-	assert_int_equal(kube_credentials_reload(c, &e), 0);
-	unlink(crt);
-	assert_int_equal(kube_credentials_reload(c, &e), -1);
-	assert_int_equal(kube_credentials_expiry(c), 1795803360);
-	unlink(key);
-	rmdir(dir);
-	kube_credentials_free(c);
 }
 
 static void bad_kubeconfigs_are_explained(void **state)
@@ -313,6 +261,47 @@ static void names_of_events_are_valid(void **state)
 	assert_string_equal(odd, "xnode-a.3e8");
 }
 
+static char *make_certificate(time_t from, time_t to)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *c = X509_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text, *copy;
+	long n;
+
+	ASN1_TIME_set(X509_getm_notBefore(c), from);
+	ASN1_TIME_set(X509_getm_notAfter(c), to);
+	X509_set_pubkey(c, key);
+	X509_sign(c, key, EVP_sha256());
+	PEM_write_bio_X509(bio, c);
+	n = BIO_get_mem_data(bio, &text);
+	copy = mem_strndup(text, (size_t)n);
+	BIO_free(bio);
+	X509_free(c);
+	EVP_PKEY_free(key);
+	return copy;
+}
+
+static void certificates_tell_why_they_are_refused(void **state)
+{
+	const int64_t noon = 1800000000; /* 2027-01-15T08:00:00Z */
+	AUTO_FREE char *pem = make_certificate(noon - 100, noon + 100);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(certificate_check(pem, "/pki/a.pem", noon, &e), 0);
+	assert_int_equal(certificate_check(pem, "/pki/a.pem", noon + 101, &e), -1);
+	assert_int_equal(e.code, ERR_UNAUTHORIZED);
+	assert_string_equal(e.text, "client certificate /pki/a.pem expired at "
+				    "2027-01-15T08:01:40Z: renew it (kubeadm certs renew, or join "
+				    "again); it is read again when the API server refuses it");
+	assert_int_equal(certificate_check(pem, NULL, noon - 101, &e), -1);
+	assert_string_equal(e.text, "the client certificate in the kubeconfig is valid only from "
+				    "2027-01-15T07:58:20Z on: set this host's clock");
+	assert_int_equal(certificate_check("what", NULL, noon, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,13 +309,13 @@ int main(void)
 		cmocka_unit_test(stripping_keeps_all_but_managed_fields),
 		cmocka_unit_test(objects_without_metadata_have_an_empty_one),
 		cmocka_unit_test(kubeconfigs_are_read),
-		cmocka_unit_test(certificates_end_and_are_read_again),
 		cmocka_unit_test(bad_kubeconfigs_are_explained),
 		cmocka_unit_test(repeats_are_counted),
 		cmocka_unit_test(similar_ones_are_combined),
 		cmocka_unit_test(spam_is_held_back),
 		cmocka_unit_test(caches_are_bounded),
 		cmocka_unit_test(names_of_events_are_valid),
+		cmocka_unit_test(certificates_tell_why_they_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
