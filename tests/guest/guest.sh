@@ -35,19 +35,17 @@ guest_registry_up() {
 	wait_for 20 "the registry" in_ns node1 curl -sf "http://$REGISTRY/v2/"
 }
 
-# Debian's package of this checkout, built from what git knows, once for each state of it.
+# The package of this checkout, built once for each state of it.
 agent_package() {
 	local t tree
 	[ -n "$DEB" ] && { PACKAGE=$DEB; return 0; }
 	tree=$(cd "$REPO" && git stash create 2> /dev/null)
 	tree=$(cd "$REPO" && git rev-parse "${tree:-HEAD}^{tree}") || return 1
-	PACKAGE=$VM/package/$tree/keelson-agent.deb
-	[ -e "$PACKAGE" ] && return 0
 	t=$VM/package/$tree
-	rm -rf "$VM/package" && mkdir -p "$t/src" && ( cd "$REPO" && git archive "$tree" ) | tar -x -C "$t/src" &&
-		mv "$t/src/contrib/debian" "$t/src/debian" &&
-		( cd "$t/src" && DEB_BUILD_OPTIONS="nocheck parallel=2" slow "the package" nice dpkg-buildpackage -us -uc -b ) > "$t/build.log" 2>&1 &&
-		mv "$t"/keelson-agent_*.deb "$PACKAGE" && rm -rf "$t/src" || { tail -5 "$t/build.log" >&2; return 1; }
+	PACKAGE=$t/keelson-agent.deb
+	[ -e "$PACKAGE" ] && return 0
+	rm -rf "$VM/package" && mkdir -p "$t" && slow "the package" "$REPO/tests/package" --once --keep "$t" > "$t/build.log" 2>&1 &&
+		mv "$t"/keelson-agent_*.deb "$PACKAGE" || { tail -5 "$t/build.log" >&2; return 1; }
 }
 
 # A script from standard text; its output, and its exit status.
@@ -70,7 +68,7 @@ guest_up() {
 	rm -f "$STATE/cow"
 	( exec nsenter --net="/run/netns/$LAB-node1" setsid env LD_PRELOAD="$VM/xstate.so" "$VM/linux" mem="$GUEST_MEM" umid="$ID" uml_dir="$STATE/uml" \
 		ubd0="$STATE/cow,$VM/root.img" root=/dev/ubda rw vec0:transport=tap,ifname=tap0,depth=128,gro=1,mac=02:00:00:00:00:12 \
-		con=null con0=null,fd:1 con1=null,fd:1 ssl=null quiet systemd.show_status=0 psi=1 \
+		con=null con0=null,fd:1 con1=null,fd:1 ssl=null loglevel=6 systemd.show_status=0 psi=1 \
 		systemd.machine_id="$(echo "$ID" | md5sum | cut -c1-32)" systemd.hostname=$NODE \
 		guest.ip="$NODE_IP" guest.state="$STATE" guest.bin="$K8SBIN" ) > "$LOGS/console.log" 2>&1 < /dev/null 9>&- &
 	mark $! "$STATE/guest.pid"

@@ -20,7 +20,7 @@ trim() {
 	rm -f "$root"/etc/systemd/system/{timers,getty}.target.wants/* \
 		"$root"/etc/systemd/system/multi-user.target.wants/{e2scrub_reap.service,remote-fs.target} \
 		"$root"/etc/systemd/system/sysinit.target.wants/systemd-pstore.service
-	for u in systemd-networkd-wait-online systemd-timesyncd systemd-logind console-getty serial-getty@ getty@ systemd-udev-settle systemd-random-seed; do
+	for u in systemd-networkd-wait-online systemd-timesyncd console-getty serial-getty@ getty@ systemd-udev-settle systemd-random-seed; do
 		ln -sf /dev/null "$root/etc/systemd/system/$u.service"
 	done
 	: > "$root/etc/machine-id"
@@ -42,6 +42,7 @@ make_image() {
 	mv "$VM/root.img.new" "$VM/root.img"
 }
 
-[ -e "$VM/root.done" ] || { make_root; touch "$VM/root.done"; }
+# what an older version of this script left in it would stay
+[ "$VM/root.done" -nt "$GUEST/root.sh" ] || { make_root; touch "$VM/root.done"; }
 trim
 make_image
