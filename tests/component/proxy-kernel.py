@@ -29,7 +29,7 @@ def give_to_others(folder, writable):
     """The program lies where another user finds it, and its files can be read."""
     program = os.path.join(folder, "keelson-proxy")
     shutil.copy(proxy.PROGRAM, program)
-    os.chmod(folder, 0o711)
+    os.chmod(folder, 0o755)
     for name in ("proxy.key", "proxy.crt", "ca.crt"):
         os.chmod(os.path.join(folder, name), 0o644)
     os.chmod(writable, 0o777)
