@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	case CONFIG_CHECK:
-		return conf_check(&config->notes, config->strict) ? 0 : EXIT_CONFIG;
+		return conf_check(&config->notes, config->yaml, config->strict) ? 0 : EXIT_CONFIG;
 	default:
 		fprintf(stderr, "keelson-agent: %s\n", e.text);
 		return EXIT_CONFIG;

@@ -81,7 +81,7 @@ struct config {
 	int64_t sync_frequency_usec, file_check_usec;
 	char *cluster_domain, *resolv_conf;
 	char **cluster_dns;
-	bool seccomp_default;
+	bool seccomp_default, seccomp_default_flag;
 	char **allowed_unsafe_sysctls;
 	int64_t max_restart_period_usec;
 	char *log_max_size;
@@ -93,6 +93,7 @@ struct config {
 	/* what loading found out */
 	struct conf_notes notes;
 	char *configz; /* {"kubeletconfig":{…}} */
+	char *yaml;    /* the same document, for people */
 	bool check, strict;
 };
 

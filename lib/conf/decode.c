@@ -53,7 +53,10 @@ static int decode_option(const struct decode *d, const struct option *o, const c
 	} else if (value_from_json(o->type, path, tree, &value, e) < 0) {
 		return -1;
 	}
-	json_object_object_add(d->out, in_item ? key : o->path, value);
+	if (o->traits & OPTION_FLAG_ONLY)
+		json_object_put(value);
+	else
+		json_object_object_add(d->out, in_item ? key : o->path, value);
 	return 0;
 }
 

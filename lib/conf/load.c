@@ -215,17 +215,18 @@ char *conf_report(const struct conf_notes *notes)
 	AUTO_STR text = { 0 };
 
 	for (size_t i = 0; notes->warnings && notes->warnings[i]; i++)
-		str_printf(&text, "warning: %s\n", notes->warnings[i]);
+		str_printf(&text, "# warning: %s\n", notes->warnings[i]);
 	for (size_t i = 0; notes->not_built && notes->not_built[i]; i++)
-		str_printf(&text, "not implemented: %s\n", notes->not_built[i]);
+		str_printf(&text, "# not implemented: %s\n", notes->not_built[i]);
 	return str_take(&text);
 }
 
-bool conf_check(const struct conf_notes *notes, bool strict)
+bool conf_check(const struct conf_notes *notes, const char *yaml, bool strict)
 {
 	AUTO_FREE char *report = conf_report(notes);
 
 	fputs(report, stdout);
+	fputs(yaml, stdout);
 	return !strict || (!strv_len(notes->warnings) && !strv_len(notes->not_built));
 }
 
