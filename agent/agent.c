@@ -29,6 +29,7 @@
 #include "pod/podorphans.h"
 #include "pod/podset.h"
 #include "pod/statusq.h"
+#include "privileges.h"
 #include "probe/check.h"
 #include "probe/hooks.h"
 #include "probe/probes.h"
@@ -263,6 +264,8 @@ static int make_facts(struct agent *a, struct err *e)
 		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
 			 .cluster_domain = c->cluster_domain },
 	};
+	if (c->cgroups_per_qos && cgroups_check_root(a->cgroup_root, e) < 0)
+		return -1;
 	return load_resolv_conf(a, e);
 }
 
@@ -284,6 +287,7 @@ static int make_clients(struct agent *a, struct err *e)
 {
 	const struct config *c = a->config;
 	struct kube_credentials *credentials;
+	bool plugins;
 	struct kube_client_options options = {
 		.user_agent = "keelson-agent/" KUBE_VERSION,
 		.qps = (float)c->kube_api_qps,
@@ -292,9 +296,13 @@ static int make_clients(struct agent *a, struct err *e)
 
 	if (str_empty(c->kubeconfig))
 		return err_set(e, ERR_INVALID, "--kubeconfig is required");
-	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0 ||
-	    kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
+	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0)
 		return err_wrap(e, "API server client");
+	plugins = credentials->exec != NULL;
+	if (kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
+		return err_wrap(e, "API server client");
+	if (privileges_filter(plugins, e) < 0)
+		log_err_warning(e, "may make any system call");
 	if (cri_new(a->loop, c->runtime_endpoint, c->image_endpoint, &a->env.cri, e) < 0)
 		return err_wrap(e, "container runtime client");
 	cri_set_request_timeout(a->env.cri, c->runtime_timeout_usec / USEC_PER_MSEC);
@@ -414,6 +422,8 @@ int agent_run(const struct config *config)
 	if (sd_event_new(&a.loop) < 0)
 		return 1;
 	set_process(config);
+	if (privileges_drop(&e) < 0)
+		log_err_warning(&e, "keeps more privileges than it needs");
 	loop_end_on_signals(a.loop, "pods keep running");
 	if (make_all(&a, &e) < 0)
 		log_err(&e, "cannot start");

@@ -177,14 +177,18 @@ static int merge_file(const char *path, struct json_object *document, char ***wa
 		      struct err *e)
 {
 	AUTO_JSON struct json_object *change = NULL, *alone = json_object_new_object();
+	AUTO_JSON struct json_object *values = json_object_new_object();
 	size_t doubled = strv_len(*warnings);
 
 	if (conf_read(path, &change, warnings, e) < 0)
 		return -1;
 	if (strv_len(*warnings) > doubled) /* upstream warns of it in the file, refuses it here */
 		return err_set(e, ERR_INVALID, "%s", (*warnings)[doubled]);
+	if (!json_object_is_type(change, json_type_object))
+		return err_set(e, ERR_INVALID, "configuration %s: holds no object", path);
 	/* what this file says wrong is said with its name */
-	if (conf_decode(&config_options, path, change, alone, warnings, e) < 0)
+	decode_merge(alone, change);
+	if (conf_decode(&config_options, path, alone, values, warnings, e) < 0)
 		return -1;
 	decode_merge(document, change);
 	return 0;
@@ -234,12 +238,16 @@ static int read_file(const char *file, struct json_object *flags, struct json_ob
 static int read_dir(const char *dir, struct json_object *flags, struct json_object **values,
 		    char ***warnings, struct err *e)
 {
-	AUTO_JSON struct json_object *document = conf_document(&config_options, *values);
+	AUTO_JSON struct json_object *shared = conf_document(&config_options, *values);
+	AUTO_JSON struct json_object *document = NULL;
 	AUTO_JSON struct json_object *merged = json_object_new_object();
 	struct json_object *swap;
 	char **told = NULL;
 	int r;
 
+	/* its parts belong to the values and the flags, too */
+	if (json_object_deep_copy(shared, &document, NULL))
+		return err_set(e, ERR_INTERNAL, "configuration cannot be copied");
 	if (merge_dir(dir, document, warnings, e) < 0)
 		return -1;
 	r = conf_decode(&config_options, dir, document, merged, &told, e);
@@ -312,6 +320,7 @@ int config_load(int argc, char *const *argv, struct config **ret_config, struct 
 	AUTO_JSON struct json_object *flags = json_object_new_object();
 	AUTO_JSON struct json_object *values = json_object_new_object();
 	CLEANUP(conf_notes_fini) struct conf_notes notes = { 0 };
+	struct json_object *single;
 	struct config *c;
 	int outcome = flags_parse(&config_options, argc, argv, flags, e);
 
@@ -324,6 +333,8 @@ int config_load(int argc, char *const *argv, struct config **ret_config, struct 
 	c = NEW(struct config);
 	conf_store(&config_options, values, c);
 	c->seccomp_default |= c->seccomp_default_flag;
+	single = conf_get(values, "singleProcessOOMKill");
+	c->oom_kills_whole_container = single && !json_object_get_boolean(single);
 	conf_note_not_built(&config_options, values, &notes);
 	print_documents(c, values);
 	c->notes = notes;

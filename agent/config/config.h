@@ -62,6 +62,8 @@ struct config {
 	bool local_storage_isolation;
 	bool ignore_eviction_in_allocatable;
 	bool fail_swap_on, fail_cgroup_v1, protect_kernel_defaults;
+	bool oom_kills_whole_container; /* singleProcessOOMKill: false */
+	char *swap_behavior;
 	int32_t oom_score_adj;
 	int64_t max_open_files;
 

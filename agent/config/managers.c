@@ -184,6 +184,8 @@ static void check_memory(struct check *c)
 	if (threshold && !percent && quantity_parse(threshold, &q, NULL) == 0 &&
 	    !check_is_true(c, "--experimental-allocatable-ignore-eviction"))
 		quantity_add(&want, &q);
+	if (quantity_is_zero(&given))
+		check_problem(c, path, "must hold memory when memoryManagerPolicy is Static");
 	if (others)
 		check_problem(c, path, "huge pages cannot be held back from pods");
 	if (!percent && quantity_cmp(&given, &want)) {

@@ -168,7 +168,7 @@ static const struct option rows[] = {
 	{ "iptablesDropBit", NULL, OPTION_INT32, "15", NO, PK | IN },
 	{ "featureGates", "feature-gates", OPTION_BOOL_MAP, NULL, AT(feature_gates), 0 },
 	{ "failSwapOn", "fail-swap-on", OPTION_BOOL, "true", AT(fail_swap_on), PK },
-	{ "memorySwap.swapBehavior", NULL, OPTION_STRING, "", NO, NB },
+	{ "memorySwap.swapBehavior", NULL, OPTION_STRING, "", AT(swap_behavior), NB },
 	{ "containerLogMaxSize", "container-log-max-size", OPTION_STRING, "10Mi", AT(log_max_size),
 	  NB },
 	{ "containerLogMaxFiles", "container-log-max-files", OPTION_INT32, "5", AT(log_max_files),

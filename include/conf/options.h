@@ -37,7 +37,7 @@ enum option_type {
 enum option_trait {
 	OPTION_PTR = 1,         /* an explicit zero is a value, not "take the default" */
 	OPTION_KEEP = 2,        /* printed even when zero */
-	OPTION_LAZY = 4,        /* the object around it is printed only when something is in it */
+	OPTION_LAZY = 4,        /* the object around it is printed only when it was set */
 	OPTION_NOT_BUILT = 8,   /* parsed and kept, without effect yet */
 	OPTION_INERT = 16,      /* means nothing for this program, whatever its value */
 	OPTION_NULL = 32,       /* printed as null when it is not set */
@@ -68,6 +68,8 @@ const struct option *options_find(const struct option_table *t, const char *path
 const struct option *options_find_flag(const struct option_table *t, const char *flag);
 /* Whether the path names an object that holds options. */
 bool options_is_group(const struct option_table *t, const char *path);
+/* The same for one that is printed only when it was set: it is then a key in a set of values. */
+bool options_is_lazy_group(const struct option_table *t, const char *path);
 /* The key of its value in a set of values: the path, or "--flag". Into buf. */
 const char *options_key(const struct option *o, char *buf, size_t size);
 bool options_is_list(enum option_type type);  /* of objects */

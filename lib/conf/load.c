@@ -126,6 +126,13 @@ static const char *make_parents(struct json_object *root, const char *path,
 	return path;
 }
 
+static bool group_was_set(struct json_object *values, const char *path)
+{
+	AUTO_FREE char *group = mem_strndup(path, strcspn(path, "."));
+
+	return conf_get(values, group) != NULL;
+}
+
 struct json_object *conf_document(const struct option_table *t, struct json_object *values)
 {
 	struct json_object *top = json_object_new_object();
@@ -140,7 +147,7 @@ struct json_object *conf_document(const struct option_table *t, struct json_obje
 		if (!*o->path || options_is_item(o))
 			continue;
 		value = conf_get(values, o->path);
-		if (!value && (o->traits & OPTION_LAZY))
+		if (!value && (o->traits & OPTION_LAZY) && !group_was_set(values, o->path))
 			continue;
 		key = make_parents(top, o->path, &parent);
 		if (value &&

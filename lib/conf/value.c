@@ -430,6 +430,15 @@ static int int_from(enum option_type type, const char *path, struct json_object 
 	return 0;
 }
 
+/* As upstream, null in a list or a map is the zero of its type. */
+static struct json_object *zero_of(enum option_type type)
+{
+	return type == OPTION_BOOL ? json_object_new_boolean(0)
+	       : type == OPTION_STRINGS
+		   ? json_object_new_array()
+		   : json_object_new_string(type == OPTION_QUANTITY ? "0" : "");
+}
+
 static int array_from(enum option_type type, const char *path, struct json_object *tree,
 		      struct json_object **ret_value, struct err *e)
 {
@@ -439,10 +448,12 @@ static int array_from(enum option_type type, const char *path, struct json_objec
 		return wrong_type(path, "a list", tree, e);
 	for (size_t i = 0; i < json_object_array_length(tree); i++) {
 		AUTO_FREE char *at = str_fmt("%s[%zu]", path, i);
-		struct json_object *item = NULL;
+		enum option_type own = type == OPTION_INTS ? OPTION_INT32 : OPTION_STRING;
+		struct json_object *member = json_object_array_get_idx(tree, i), *item = NULL;
 
-		if (value_from_json(type == OPTION_INTS ? OPTION_INT32 : OPTION_STRING, at,
-				    json_object_array_get_idx(tree, i), &item, e) < 0)
+		if (!member)
+			item = zero_of(own);
+		else if (value_from_json(own, at, member, &item, e) < 0)
 			return -1;
 		json_object_array_add(list, item);
 	}
@@ -470,7 +481,9 @@ static int map_from(enum option_type type, const char *path, struct json_object 
 		AUTO_FREE char *at = str_fmt("%s.%s", path, key);
 		struct json_object *item = NULL;
 
-		if (value_from_json(map_item_type(type), at, member, &item, e) < 0)
+		if (!member)
+			item = zero_of(map_item_type(type));
+		else if (value_from_json(map_item_type(type), at, member, &item, e) < 0)
 			return -1;
 		json_object_object_add(map, key, item);
 	}

@@ -38,7 +38,7 @@ def read_yaml(text):
             items = []
             while i < len(lines) and lines[i][0] == indent and lines[i][1].startswith("- "):
                 rest = lines[i][1][2:]
-                if ": " in rest and rest[:1] not in "\"'[{":
+                if (": " in rest or rest.endswith(":")) and rest[:1] not in "\"'[{":
                     lines[i] = (indent + 2, rest)
                     value, i = block(i, indent + 2)
                 else:
