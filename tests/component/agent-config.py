@@ -143,6 +143,7 @@ VALUES = {
     "containerRuntimeEndpoint": ("unix:///x.sock", "", 1), "imageServiceEndpoint": ("unix:///x.sock", "", 1),
     "userNamespaces": ({}, None, [], {"nosuch": 1}), "tracing": ({}, None, []),
     "userNamespaces.idsPerPod": (65536, 131072, 65535, 70000, 4294967296, -65536, 4294901760, None),
+    "failCgroupV1": BOOL,
     "nosuch": (1,), "authentication.nosuch": (1,), "maxpods": (5,), "MaxPods": (5,),
     "registerWithTaints[]": (1,), "authentication": ([], None), "apiVersion": ("kubelet.config.k8s.io/v1", "v1", "", None),
     "kind": ("KubeletConfig", "Kubeletconfiguration", "", None),
@@ -383,7 +384,7 @@ class Case:
                 self.put(os.path.join(at, name), content)
             args += ["--config-dir", at]
         # the host's cgroups are not what is asked about
-        if CGROUP_V1:
+        if CGROUP_V1 and "failCgroupV1" not in str(self):
             args.append("--fail-cgroupv1=false")
         return args + self.flags
 
