@@ -239,6 +239,10 @@ int config_load(int argc, char *const *argv, struct config **ret_config, struct 
 		return err_set(e, ERR_INVALID, "%s", notes.warnings[0]);
 	c = NEW(struct config);
 	conf_store(&config_options, values, c);
+	if (validate_mark(c->return_path_mark_text, &c->return_path_mark, e) < 0) {
+		config_free(c);
+		return -1;
+	}
 	print_documents(c, values);
 	conf_note_not_built(&config_options, values, &notes);
 	c->notes = notes;

@@ -22,6 +22,8 @@ struct config {
 	bool cleanup, init_only, check, strict;
 	char *pod_network; /* none, routes or vxlan */
 	char *cni_config;  /* path; "": none is written */
+	char *return_path_mark_text;
+	uint32_t return_path_mark; /* bits that tell other nodes apart; 0: masquerade instead */
 	int32_t verbosity;
 	int32_t oom_score_adj;
 	struct config_pairs feature_gates;

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "bridgecheck.h"
 #include "conntrack.h"
+#include "egress.h"
 #include "ifaddr.h"
 #include "nftio.h"
 #include "program.h"
@@ -56,6 +57,7 @@ struct dataplane {
 	/* the own node */
 	VEC(struct addr) node_ips; /* internal, then external */
 	char **pod_cidrs, **service_cidrs;
+	struct peers peers;
 
 	struct svcstore store;
 	struct nftio *io;
@@ -63,7 +65,7 @@ struct dataplane {
 	VEC(struct svc *) touched;
 	VEC(struct addr) node_port_ips;
 	sd_event_source *timer;
-	bool started, health_changed, foreign;
+	bool started, health_changed, foreign, frames_doubted;
 	int64_t last_usec, full_at_usec; /* monotonic */
 	uint64_t service_changes, endpoint_changes, service_pending, endpoint_pending;
 };
@@ -244,7 +246,7 @@ static void foreign_change(void *ctx)
 
 	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++)
 		program_distrust(d->family[f].program);
-	d->foreign = true;
+	d->foreign = d->frames_doubted = true;
 	arm(d);
 }
 
@@ -291,6 +293,7 @@ void dataplane_free(struct dataplane *d)
 		vec_fini(&d->family[f].pods);
 		vec_fini(&d->family[f].services);
 	}
+	peers_fini(&d->peers);
 	nftio_free(d->io);
 	svcstore_fini(&d->store);
 	free_settings(d);
@@ -465,6 +468,56 @@ void dataplane_set_service_cidrs(struct dataplane *d, char *const *cidrs)
 		reconfigure(d);
 }
 
+/* Peers */
+
+int dataplane_get_marks(struct dataplane *d, const netstate_links *links, struct peermarks *ret,
+			struct err *e)
+{
+	return egress_read(d->io, links, ret, e);
+}
+
+static int write_frames(struct dataplane *d, struct err *e)
+{
+	struct peermarks want;
+	int r;
+
+	peermarks_of(&d->peers, &want);
+	r = egress_write(d->io, d->peers.mask, &want, e);
+	peermarks_fini(&want);
+	return r;
+}
+
+/* Frames first: a mark must not lead to nowhere. */
+int dataplane_set_peers(struct dataplane *d, struct peers *peers, struct err *e)
+{
+	static const struct peers nobody;
+	int r;
+
+	peers_fini(&d->peers);
+	d->peers = *peers;
+	*peers = nobody;
+	r = write_frames(d, e);
+	if (r < 0)
+		peers_fini(&d->peers);
+	d->frames_doubted = false;
+	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++)
+		program_set_peers(d->family[f].program, &d->peers);
+	arm(d);
+	return r;
+}
+
+/* Whatever somebody else did to them. */
+static void heal_frames(struct dataplane *d)
+{
+	struct err e;
+
+	if (!d->frames_doubted)
+		return;
+	d->frames_doubted = false;
+	if (write_frames(d, &e) < 0)
+		log_err_warning(&e, "replies to connections that other nodes passed on");
+}
+
 /* Syncs */
 
 static void ended(struct dataplane *d, enum dataplane_family f, const struct program_result *result,
@@ -568,8 +621,10 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 			configure_family(d, f);
 			program_distrust(d->family[f].program);
 		}
+		d->frames_doubted = true;
 		d->full_at_usec = now + FULL_USEC;
 	}
+	heal_frames(d);
 	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
 		int64_t begin = clock_mono_usec(), took;
 		struct program_result result;
@@ -758,6 +813,7 @@ int dataplane_explain(const struct dataplane *d, const char *address, uint16_t p
 
 int dataplane_cleanup(struct err *e)
 {
+	const struct peermarks none = { 0 };
 	struct nftio *io = NULL;
 	struct nftbatch b;
 	int r;
@@ -770,6 +826,9 @@ int dataplane_cleanup(struct err *e)
 	nftbatch_end(&b);
 	r = nftio_commit(io, &b, e);
 	nftbatch_fini(&b);
+	/* apart: not every kernel knows that family */
+	if (r == 0)
+		r = egress_write(io, 0, &none, e);
 	nftio_free(io);
 	return r;
 }

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/discovery.pb-c.h"
+#include "peermarks.h"
 
 struct dataplane;
 
@@ -80,6 +81,14 @@ void dataplane_put_node(struct dataplane *d, const Core__Node *node);
 void dataplane_remove_node(struct dataplane *d, const char *name);
 /* All ranges of all ServiceCIDR objects. */
 void dataplane_set_service_cidrs(struct dataplane *d, char *const *cidrs);
+
+/* What the kernel holds of senders' marks, for peermarks_assign; links: by what names its devices
+ * go. */
+int dataplane_get_marks(struct dataplane *d, const netstate_links *links, struct peermarks *ret,
+			struct err *e);
+/* Who sends replies back the way they came, with marks assigned; taken over. When the kernel
+ * refuses the rewriting of frames, e says so and nobody is told apart until the next call. */
+int dataplane_set_peers(struct dataplane *d, struct peers *peers, struct err *e);
 
 void dataplane_start(struct dataplane *d);
 /* Programs all at once, whatever is known to be in the kernel. */

@@ -11,6 +11,7 @@
 #include "leftovers.h"
 #include "podnetwork.h"
 #include "proxy.h"
+#include "returnpath.h"
 
 enum { EXIT_CONFIG = 78 };
 
@@ -29,13 +30,14 @@ static int write_config(const struct config *c)
 	return 0;
 }
 
-static int cleanup(void)
+static int cleanup(const struct config *c)
 {
-	int (*const steps[])(struct err * e) = { dataplane_cleanup, podnetwork_cleanup,
-						 leftovers_remove };
+	int (*const steps[])(struct err * e) = { dataplane_cleanup, returnpath_cleanup,
+						 podnetwork_cleanup, leftovers_remove };
 	struct err e;
 	int status = 0;
 
+	proxy_withdraw(c);
 	/* one that fails does not keep the others from it */
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (steps[i](&e) < 0)
@@ -55,7 +57,7 @@ static int run(struct config **config, int argc, char *const *argv)
 	log_set_verbosity(c->verbosity);
 	conf_log_notes(&c->notes);
 	if (c->cleanup)
-		return cleanup();
+		return cleanup(c);
 	if (c->init_only)
 		return proxy_init(c);
 	*config = NULL;

@@ -240,5 +240,10 @@ void metrics_print(const struct metrics *m, const struct dataplane_status *s,
 	print_histograms(m, out);
 	print_answers("proxy_healthz_total", "Answers of /healthz", m->healthz, out);
 	print_answers("proxy_livez_total", "Answers of /livez", m->livez, out);
+	str_printf(out,
+		   "# HELP keelson_masqueraded_ranges Ranges of other nodes toward which is "
+		   "masqueraded\n# TYPE keelson_masqueraded_ranges gauge\n"
+		   "keelson_masqueraded_ranges %llu\n",
+		   (unsigned long long)m->masqueraded);
 	print_process(process, out);
 }

@@ -29,6 +29,7 @@ struct metrics_buckets {
 struct metrics {
 	struct metrics_buckets histograms[METRICS_HISTOGRAMS][DATAPLANE_FAMILIES];
 	uint64_t healthz[2], livez[2]; /* answers: 200, 503 */
+	uint64_t masqueraded;          /* ranges of other nodes whose clients are not kept */
 };
 
 /* trigger_usec and now_usec: CLOCK_REALTIME; 0: no trigger. */

@@ -35,14 +35,19 @@ static struct nlmsghdr *message(struct nftbatch *b, uint16_t type, uint16_t flag
 	return h;
 }
 
+struct nlmsghdr *nftbatch_message(struct nftbatch *b, uint8_t type, uint16_t flags, uint8_t family)
+{
+	return message(b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, family);
+}
+
 static struct nlmsghdr *nft(struct nftbatch *b, enum nf_tables_msg_types type, uint16_t flags,
 			    enum dataplane_family f)
 {
-	return message(b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
-		       f == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	return nftbatch_message(b, (uint8_t)type, flags,
+				f == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
 }
 
-static void done(struct nftbatch *b, const struct nlmsghdr *h)
+void nftbatch_done(struct nftbatch *b, const struct nlmsghdr *h)
 {
 	b->len += NLMSG_ALIGN(h->nlmsg_len);
 }
@@ -58,7 +63,7 @@ static void edge(struct nftbatch *b, uint16_t type)
 	struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
 
 	g->res_id = htons(NFNL_SUBSYS_NFTABLES);
-	done(b, h);
+	nftbatch_done(b, h);
 }
 
 void nftbatch_begin(struct nftbatch *b, uint32_t seq)
@@ -83,7 +88,7 @@ void nftbatch_add_table(struct nftbatch *b, enum dataplane_family f)
 	struct nlmsghdr *h = nft(b, NFT_MSG_NEWTABLE, NLM_F_CREATE, f);
 
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE);
-	done(b, h);
+	nftbatch_done(b, h);
 }
 
 void nftbatch_delete_table(struct nftbatch *b, enum dataplane_family f)
@@ -93,7 +98,7 @@ void nftbatch_delete_table(struct nftbatch *b, enum dataplane_family f)
 	nftbatch_add_table(b, f);
 	h = nft(b, NFT_MSG_DELTABLE, 0, f);
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE);
-	done(b, h);
+	nftbatch_done(b, h);
 }
 
 /* Skeleton */
@@ -102,7 +107,7 @@ static void put_fields(struct nlmsghdr *h, const struct nftsetdef *def)
 {
 	struct nlattr *concat = mnl_attr_nest_start(h, NFTA_SET_DESC_CONCAT);
 
-	for (size_t i = 0; i < ARRAY_SIZE(def->fields); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(def->fields) && def->fields[i]; i++) {
 		struct nlattr *field = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
 
 		put_u32(h, NFTA_SET_FIELD_LEN, def->fields[i]);
@@ -149,17 +154,12 @@ static void add_set(struct nftbatch *b, enum dataplane_family f, const struct nf
 		put_fields(h, def);
 	mnl_attr_nest_end(h, desc);
 	put_byte_orders(h, def);
-	done(b, h);
+	nftbatch_done(b, h);
 }
 
 static void add_chain(struct nftbatch *b, enum dataplane_family f, const struct skelchain *c)
 {
-	static const struct {
-		uint32_t hook;
-		int32_t priority;
-	} hooks[] = { [SKEL_PREROUTING] = { NF_INET_PRE_ROUTING, -100 },
-		      [SKEL_OUTPUT] = { NF_INET_LOCAL_OUT, -100 },
-		      [SKEL_POSTROUTING] = { NF_INET_POST_ROUTING, 100 } };
+	const struct skel_place *place = skel_place(c->hook);
 	struct nlmsghdr *h = nft(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE, f);
 
 	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, NFT_TABLE);
@@ -167,12 +167,12 @@ static void add_chain(struct nftbatch *b, enum dataplane_family f, const struct 
 	if (c->hook != SKEL_NO_HOOK) {
 		struct nlattr *hook = mnl_attr_nest_start(h, NFTA_CHAIN_HOOK);
 
-		put_u32(h, NFTA_HOOK_HOOKNUM, hooks[c->hook].hook);
-		put_u32(h, NFTA_HOOK_PRIORITY, (uint32_t)hooks[c->hook].priority);
+		put_u32(h, NFTA_HOOK_HOOKNUM, place->hook);
+		put_u32(h, NFTA_HOOK_PRIORITY, (uint32_t)place->priority);
 		mnl_attr_nest_end(h, hook);
-		mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, "nat");
+		mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, place->type);
 	}
-	done(b, h);
+	nftbatch_done(b, h);
 }
 
 /* Of one chain, or of all. */
@@ -185,7 +185,7 @@ static void add_rules(struct nftbatch *b, const struct skeleton *s, const char *
 			continue;
 		h = nft(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, s->family);
 		nftrule_encode(&s->rules.v[i], s->family, h);
-		done(b, h);
+		nftbatch_done(b, h);
 	}
 }
 
@@ -204,7 +204,7 @@ static struct nlmsghdr *open_elements(struct nftbatch *b, enum dataplane_family 
 static void close_elements(struct nftbatch *b, struct nlmsghdr *h, struct nlattr *list)
 {
 	mnl_attr_nest_end(h, list);
-	done(b, h);
+	nftbatch_done(b, h);
 }
 
 static void put_value(struct nlmsghdr *h, uint16_t type, const void *data, size_t len)
@@ -258,7 +258,7 @@ void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s, const 
 		h = nft(b, NFT_MSG_DELRULE, 0, s->family);
 		mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
 		mnl_attr_put_strz(h, NFTA_RULE_CHAIN, s->chains.v[i].name);
-		done(b, h);
+		nftbatch_done(b, h);
 		add_rules(b, s, s->chains.v[i].name);
 	}
 }

@@ -14,6 +14,11 @@ void nftbatch_begin(struct nftbatch *b, uint32_t seq);
 void nftbatch_end(struct nftbatch *b);
 void nftbatch_fini(struct nftbatch *b);
 
+/* For tables of other kinds: a message to nf_tables of that family (NFPROTO_…), filled in by the
+ * caller before nftbatch_done. */
+struct nlmsghdr *nftbatch_message(struct nftbatch *b, uint8_t type, uint16_t flags, uint8_t family);
+void nftbatch_done(struct nftbatch *b, const struct nlmsghdr *h);
+
 /* Our table in that family. Deleting one that is not there is no error: it is created before. */
 void nftbatch_add_table(struct nftbatch *b, enum dataplane_family f);
 void nftbatch_delete_table(struct nftbatch *b, enum dataplane_family f);

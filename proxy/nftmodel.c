@@ -9,6 +9,9 @@
 #define T NFT_TYPE_PORT
 #define I NFT_TYPE_ID
 #define S NFT_TYPE_SLOT
+#define M NFT_TYPE_MARK
+#define D NFT_TYPE_DEVICE
+#define E NFT_TYPE_ETHER
 static const struct nftset_info infos[NFTSET_COUNT] = {
 	[NFTSET_SERVICES] = { "services", { A, P, T }, { I }, false },
 	[NFTSET_EXTERNAL] = { "external", { A, P, T }, { I }, false },
@@ -22,12 +25,19 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 	[NFTSET_LOCAL] = { "local", { A }, { 0 }, false },
 	[NFTSET_HAIRPIN] = { "hairpin", { A, A }, { 0 }, false },
 	[NFTSET_SOURCE_RANGES] = { "source-ranges", { I, A }, { 0 }, true },
+	[NFTSET_SENDERS] = { "senders", { D, E }, { M }, false },
+	[NFTSET_DIRECT] = { "direct", { D, E, A }, { 0 }, true },
+	[NFTSET_SYMMETRIC] = { "symmetric", { D, A }, { 0 }, true },
+	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, true },
 };
 #undef A
 #undef P
 #undef T
 #undef I
 #undef S
+#undef M
+#undef D
+#undef E
 
 bool nftset_is_pointee(enum nftset set)
 {
@@ -56,7 +66,16 @@ size_t nft_addr_len(enum dataplane_family f)
 
 size_t nft_type_len(enum nft_type t, enum dataplane_family f)
 {
-	return t == NFT_TYPE_NONE ? 0 : t == NFT_TYPE_ADDR ? nft_addr_len(f) : 4;
+	switch (t) {
+	case NFT_TYPE_NONE:
+		return 0;
+	case NFT_TYPE_ADDR:
+		return nft_addr_len(f);
+	case NFT_TYPE_ETHER:
+		return 8;
+	default:
+		return 4;
+	}
 }
 
 size_t nftset_key_len(enum nftset set, enum dataplane_family f)
@@ -253,6 +272,7 @@ static void print_addr(const uint8_t *bytes, enum dataplane_family f, struct str
 static void print_fields(const enum nft_type *types, size_t n, const uint8_t *at,
 			 enum dataplane_family f, struct str *out)
 {
+	char mac[MAC_TEXT];
 	uint16_t port;
 	uint32_t value;
 
@@ -267,6 +287,8 @@ static void print_fields(const enum nft_type *types, size_t n, const uint8_t *at
 			str_append(out, proto_name(*at));
 		} else if (types[i] == NFT_TYPE_PORT) {
 			str_printf(out, "%u", ntohs(port));
+		} else if (types[i] == NFT_TYPE_ETHER) {
+			str_append(out, mac_text(at, mac));
 		} else {
 			str_printf(out, types[i] == NFT_TYPE_ID ? "0x%x" : "%u", value);
 		}

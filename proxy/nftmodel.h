@@ -34,6 +34,11 @@ enum nftset {
 	NFTSET_LOCAL,         /* addr of endpoints on this node */
 	NFTSET_HAIRPIN,       /* addr, addr: the same */
 	NFTSET_SOURCE_RANGES, /* list id (big endian), first addr … last addr */
+	NFTSET_SENDERS,       /* device, Ethernet address → mark: packets of another node */
+	NFTSET_DIRECT,        /* device (big endian), Ethernet address, first addr … last addr:
+			       * answered without a mark */
+	NFTSET_SYMMETRIC,     /* device (big endian), first addr … last addr: not masqueraded */
+	NFTSET_SAME_NODE,     /* addr, first addr … last addr: of one other node */
 	NFTSET_COUNT
 };
 
@@ -52,7 +57,10 @@ enum nft_type {
 	NFT_TYPE_PROTO,
 	NFT_TYPE_PORT,
 	NFT_TYPE_ID,
-	NFT_TYPE_SLOT
+	NFT_TYPE_SLOT,
+	NFT_TYPE_MARK,
+	NFT_TYPE_DEVICE,
+	NFT_TYPE_ETHER
 };
 
 struct nftset_info {

@@ -9,79 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nftattr.h"
 #include "nftrule.h"
 #include "nftsets.h"
-
-enum { ATTR_MAX = 32 };
-
-struct attrs {
-	const struct nlattr *of[ATTR_MAX];
-};
-
-static void note(struct attrs *a, const struct nlattr *attr)
-{
-	if (mnl_attr_get_type(attr) < ATTR_MAX)
-		a->of[mnl_attr_get_type(attr)] = attr;
-}
-
-static void read_attrs(const struct nlmsghdr *h, struct attrs *ret)
-{
-	const struct nlattr *attr;
-
-	*ret = (struct attrs){ 0 };
-	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg)) note(ret, attr);
-}
-
-static void read_nested(const struct nlattr *nest, struct attrs *ret)
-{
-	const struct nlattr *attr;
-
-	*ret = (struct attrs){ 0 };
-	if (!nest)
-		return;
-	mnl_attr_for_each_nested(attr, nest) note(ret, attr);
-}
-
-static bool text_is(const struct nlattr *attr, const char *text)
-{
-	size_t len = strlen(text) + 1;
-
-	return attr && mnl_attr_get_payload_len(attr) >= len &&
-	       !memcmp(mnl_attr_get_payload(attr), text, len);
-}
-
-/* false: none, or longer than out */
-static bool copy_text(const struct nlattr *attr, char *out, size_t size)
-{
-	size_t len = attr ? mnl_attr_get_payload_len(attr) : 0;
-	const char *p = attr ? mnl_attr_get_payload(attr) : NULL;
-
-	if (!len || !memchr(p, 0, len) || strlen(p) >= size)
-		return false;
-	memset(out, 0, size);
-	memcpy(out, p, strlen(p));
-	return true;
-}
-
-static uint32_t number(const struct nlattr *attr)
-{
-	uint32_t v = 0;
-
-	if (attr && mnl_attr_get_payload_len(attr) >= sizeof(v))
-		memcpy(&v, mnl_attr_get_payload(attr), sizeof(v));
-	return ntohl(v);
-}
-
-/* The bytes of a data attribute when there are exactly so many. */
-static const void *value_of(const struct nlattr *nest, size_t len)
-{
-	struct attrs a;
-
-	read_nested(nest, &a);
-	if (!a.of[NFTA_DATA_VALUE] || mnl_attr_get_payload_len(a.of[NFTA_DATA_VALUE]) != len)
-		return NULL;
-	return mnl_attr_get_payload(a.of[NFTA_DATA_VALUE]);
-}
 
 void nftdump_fini(struct nftdump *d)
 {
@@ -96,9 +26,10 @@ void nftdump_fini(struct nftdump *d)
 
 /* Elements */
 
-static bool read_interval_end(const struct attrs *a, struct nftelem *e, size_t key_len, size_t len)
+static bool read_interval_end(const struct nftattrs *a, struct nftelem *e, size_t key_len,
+			      size_t len)
 {
-	const uint8_t *end = value_of(a->of[NFTA_SET_ELEM_KEY_END], key_len);
+	const uint8_t *end = nftattr_value(a->of[NFTA_SET_ELEM_KEY_END], key_len);
 
 	if (end)
 		memcpy(e->data, end + key_len - len, len);
@@ -111,17 +42,17 @@ static bool read_element(enum nftset set, enum dataplane_family f, const struct 
 	size_t key_len = nftset_key_len(set, f), data_len = nftset_data_len(set, f);
 	struct nftelem e = { .set = set };
 	const void *data;
-	struct attrs a;
+	struct nftattrs a;
 
-	read_nested(elem, &a);
-	data = value_of(a.of[NFTA_SET_ELEM_KEY], key_len);
+	nftattrs_nested(elem, &a);
+	data = nftattr_value(a.of[NFTA_SET_ELEM_KEY], key_len);
 	if (!data)
 		return false;
 	memcpy(e.key, data, key_len);
 	if (nftset_info(set)->interval && !read_interval_end(&a, &e, key_len, data_len))
 		return false;
 	if (!nftset_info(set)->interval && data_len && !key_only) {
-		data = value_of(a.of[NFTA_SET_ELEM_DATA], data_len);
+		data = nftattr_value(a.of[NFTA_SET_ELEM_DATA], data_len);
 		if (!data)
 			return false;
 		memcpy(e.data, data, data_len);
@@ -133,20 +64,20 @@ static bool read_element(enum nftset set, enum dataplane_family f, const struct 
 static bool read_vmap(const char *map, const struct nlattr *elem, struct skelvmap *ret)
 {
 	struct skelvmap v = { .name = map };
-	struct attrs a, data, verdict;
+	struct nftattrs a, data, verdict;
 	const void *key;
 	uint32_t code;
 
-	read_nested(elem, &a);
-	key = value_of(a.of[NFTA_SET_ELEM_KEY], sizeof(v.key));
-	read_nested(a.of[NFTA_SET_ELEM_DATA], &data);
-	read_nested(data.of[NFTA_DATA_VERDICT], &verdict);
-	code = number(verdict.of[NFTA_VERDICT_CODE]);
+	nftattrs_nested(elem, &a);
+	key = nftattr_value(a.of[NFTA_SET_ELEM_KEY], sizeof(v.key));
+	nftattrs_nested(a.of[NFTA_SET_ELEM_DATA], &data);
+	nftattrs_nested(data.of[NFTA_DATA_VERDICT], &verdict);
+	code = nftattr_number(verdict.of[NFTA_VERDICT_CODE]);
 	if (!key || !verdict.of[NFTA_VERDICT_CODE])
 		return false;
 	memcpy(&v.key, key, sizeof(v.key));
 	if (code == (uint32_t)NFT_GOTO)
-		copy_text(verdict.of[NFTA_VERDICT_CHAIN], v.chain, sizeof(v.chain));
+		nftattr_copy(verdict.of[NFTA_VERDICT_CHAIN], v.chain, sizeof(v.chain));
 	else if (code != NF_DROP)
 		return false;
 	*ret = v;
@@ -160,13 +91,13 @@ static size_t find_set(const struct nlattr *name, enum dataplane_family f, struc
 
 	for (i = 0; i < NFTSETS_COUNT; i++) {
 		nftsets_get(i, f, ret);
-		if (text_is(name, ret->name))
+		if (nftattr_is(name, ret->name))
 			break;
 	}
 	return i;
 }
 
-static int parse_elements(struct nftdump *d, const struct attrs *a, struct err *e)
+static int parse_elements(struct nftdump *d, const struct nftattrs *a, struct err *e)
 {
 	const struct nlattr *list = a->of[NFTA_SET_ELEM_LIST_ELEMENTS], *elem;
 	struct nftsetdef def;
@@ -202,10 +133,10 @@ bool nftparse_print(const struct nlmsghdr *h, const struct nlattr *elem, struct 
 	struct nftsetdef def;
 	struct nftelem x;
 	struct nftref r;
-	struct attrs a;
+	struct nftattrs a;
 	size_t set;
 
-	read_attrs(h, &a);
+	nftattrs_read(h, &a);
 	set = find_set(a.of[NFTA_SET_ELEM_LIST_SET], f, &def);
 	if (set >= NFTSET_COUNT || !read_element((enum nftset)set, f, elem, key_only, &x))
 		return false;
@@ -218,56 +149,50 @@ bool nftparse_print(const struct nlmsghdr *h, const struct nlattr *elem, struct 
 
 /* Chains, sets, rules */
 
-static void parse_chain(struct nftdump *d, const struct attrs *a)
+static void parse_chain(struct nftdump *d, const struct nftattrs *a)
 {
-	static const struct {
-		uint32_t hook;
-		enum skel_hook kind;
-		int32_t priority;
-	} hooks[] = { { NF_INET_PRE_ROUTING, SKEL_PREROUTING, -100 },
-		      { NF_INET_LOCAL_OUT, SKEL_OUTPUT, -100 },
-		      { NF_INET_POST_ROUTING, SKEL_POSTROUTING, 100 } };
 	struct skelchain c = { .hook = SKEL_NO_HOOK };
-	struct attrs hook;
+	struct nftattrs hook;
 	bool known = !a->of[NFTA_CHAIN_HOOK];
 
-	read_nested(a->of[NFTA_CHAIN_HOOK], &hook);
-	for (size_t i = 0; !known && i < ARRAY_SIZE(hooks); i++) {
-		if (hook.of[NFTA_HOOK_HOOKNUM] &&
-		    number(hook.of[NFTA_HOOK_HOOKNUM]) == hooks[i].hook &&
-		    (int32_t)number(hook.of[NFTA_HOOK_PRIORITY]) == hooks[i].priority &&
-		    text_is(a->of[NFTA_CHAIN_TYPE], "nat")) {
-			c.hook = hooks[i].kind;
-			known = true;
-		}
+	nftattrs_nested(a->of[NFTA_CHAIN_HOOK], &hook);
+	for (unsigned i = SKEL_PREROUTING; !known && i < SKEL_HOOKS; i++) {
+		const struct skel_place *place = skel_place(i);
+
+		known = hook.of[NFTA_HOOK_HOOKNUM] &&
+			nftattr_number(hook.of[NFTA_HOOK_HOOKNUM]) == place->hook &&
+			(int32_t)nftattr_number(hook.of[NFTA_HOOK_PRIORITY]) == place->priority &&
+			nftattr_is(a->of[NFTA_CHAIN_TYPE], place->type);
+		if (known)
+			c.hook = i;
 	}
-	if (!copy_text(a->of[NFTA_CHAIN_NAME], c.name, sizeof(c.name)) || !known)
+	if (!nftattr_copy(a->of[NFTA_CHAIN_NAME], c.name, sizeof(c.name)) || !known)
 		d->foreign = true;
 	else
 		vec_push(&d->chains, c);
 }
 
-static void parse_set(struct nftdump *d, const struct attrs *a)
+static void parse_set(struct nftdump *d, const struct nftattrs *a)
 {
-	struct nftdumpset s = { .flags = number(a->of[NFTA_SET_FLAGS]),
-				.key_type = number(a->of[NFTA_SET_KEY_TYPE]),
-				.key_len = number(a->of[NFTA_SET_KEY_LEN]),
-				.data_type = number(a->of[NFTA_SET_DATA_TYPE]),
-				.data_len = number(a->of[NFTA_SET_DATA_LEN]) };
+	struct nftdumpset s = { .flags = nftattr_number(a->of[NFTA_SET_FLAGS]),
+				.key_type = nftattr_number(a->of[NFTA_SET_KEY_TYPE]),
+				.key_len = nftattr_number(a->of[NFTA_SET_KEY_LEN]),
+				.data_type = nftattr_number(a->of[NFTA_SET_DATA_TYPE]),
+				.data_len = nftattr_number(a->of[NFTA_SET_DATA_LEN]) };
 
-	if (copy_text(a->of[NFTA_SET_NAME], s.name, sizeof(s.name)))
+	if (nftattr_copy(a->of[NFTA_SET_NAME], s.name, sizeof(s.name)))
 		vec_push(&d->sets, s);
 	else
 		d->foreign = true;
 }
 
-static void parse_rule(struct nftdump *d, const struct attrs *a)
+static void parse_rule(struct nftdump *d, const struct nftattrs *a)
 {
 	const struct nlattr *list = a->of[NFTA_RULE_EXPRESSIONS];
 	struct nftdumprule r = { 0 };
 	unsigned n;
 
-	if (!list || !copy_text(a->of[NFTA_RULE_CHAIN], r.chain, sizeof(r.chain))) {
+	if (!list || !nftattr_copy(a->of[NFTA_RULE_CHAIN], r.chain, sizeof(r.chain))) {
 		d->foreign = true;
 		return;
 	}
@@ -281,15 +206,15 @@ static void parse_rule(struct nftdump *d, const struct attrs *a)
 int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, struct err *e)
 {
 	const struct nfgenmsg *g;
-	struct attrs a;
+	struct nftattrs a;
 
 	if (len < sizeof(*h) + sizeof(*g) || h->nlmsg_len > len ||
 	    NLMSG_ALIGN(h->nlmsg_len) > len || h->nlmsg_len < sizeof(*h) + sizeof(*g))
 		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
 	g = mnl_nlmsg_get_payload(h);
-	read_attrs(h, &a);
+	nftattrs_read(h, &a);
 	/* the table's name is the first attribute of all of them */
-	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !text_is(a.of[1], NFT_TABLE) ||
+	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !nftattr_is(a.of[1], NFT_TABLE) ||
 	    g->nfgen_family != (d->family == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6))
 		return 0;
 	switch (h->nlmsg_type & 0xff) {
@@ -401,26 +326,12 @@ static size_t next_want(const struct skeleton *s, const char *chain, size_t i)
 	return i;
 }
 
-static bool same_rule(const struct nftdumprule *have, const struct skelrule *want,
-		      enum dataplane_family f)
-{
-	enum { RULE_MAX = 8192 };
-	AUTO_FREE void *space = mem_calloc(RULE_MAX, 1);
-	struct nlmsghdr *h = mnl_nlmsg_put_header(space);
-	struct attrs a;
-
-	mnl_nlmsg_put_extra_header(h, sizeof(struct nfgenmsg));
-	nftrule_encode(want, f, h);
-	read_attrs(h, &a);
-	return nftrule_covers(have->expressions, a.of[NFTA_RULE_EXPRESSIONS]);
-}
-
 static bool same_chain(const struct nftdump *d, const struct skeleton *want, const char *chain)
 {
 	size_t h = next_have(d, chain, 0), w = next_want(want, chain, 0);
 
 	while (h < d->rules.n && w < want->rules.n) {
-		if (!same_rule(&d->rules.v[h], &want->rules.v[w], want->family))
+		if (!nftrule_equals(d->rules.v[h].expressions, &want->rules.v[w], want->family))
 			return false;
 		h = next_have(d, chain, h + 1);
 		w = next_want(want, chain, w + 1);

@@ -9,12 +9,17 @@
 #include <libmnl/libmnl.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
+
+#include "base/mem.h"
+#include "nftattr.h"
 
 /* Word w of the registers, numbered as the kernel prints them. */
 static uint32_t reg(uint32_t w)
@@ -43,6 +48,19 @@ static void payload(struct nftnl_rule *r, uint32_t base, uint32_t offset, size_t
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, (uint32_t)len);
+}
+
+static void set_ether_daddr(struct nftnl_rule *r, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "payload");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_SREG, reg(w));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_LL_HEADER);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offsetof(struct ethhdr, h_dest));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, ETH_ALEN);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_NONE);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, 0);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_FLAGS, 0);
 }
 
 static void load_addr(struct nftnl_rule *r, enum dataplane_family f, bool source, uint32_t w)
@@ -167,15 +185,25 @@ static void swap(struct nftnl_rule *r, uint32_t w)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, 4);
 }
 
+static void ct(struct nftnl_rule *r, uint32_t key, uint16_t which, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "ct");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(e, which, reg(w));
+}
+
 static void load_other(struct nftnl_rule *r, const struct skelop *o)
 {
 	static const uint32_t zero;
 	struct nftnl_expr *e;
 
 	if (o->op == SKEL_LOAD_CT_STATUS) {
-		e = expr(r, "ct");
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATUS);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg(o->a));
+		ct(r, NFT_CT_STATUS, NFTNL_EXPR_CT_DREG, o->a);
+	} else if (o->op == SKEL_LOAD_CT_MARK) {
+		ct(r, NFT_CT_MARK, NFTNL_EXPR_CT_DREG, o->a);
+	} else if (o->op == SKEL_LOAD_CT_DIRECTION) {
+		ct(r, NFT_CT_DIRECTION, NFTNL_EXPR_CT_DREG, o->a);
 	} else if (o->op == SKEL_LOAD_ADDR_TYPE) {
 		e = expr(r, "fib");
 		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg(o->a));
@@ -217,7 +245,19 @@ static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struc
 	case SKEL_LOAD_IIFNAME:
 		meta(r, NFT_META_IIFNAME, NFTNL_EXPR_META_DREG, o->a);
 		return true;
+	case SKEL_LOAD_IIF:
+		meta(r, NFT_META_IIF, NFTNL_EXPR_META_DREG, o->a);
+		return true;
+	case SKEL_LOAD_OIF:
+		meta(r, NFT_META_OIF, NFTNL_EXPR_META_DREG, o->a);
+		return true;
+	case SKEL_LOAD_ETHER_SADDR:
+		payload(r, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source), ETH_ALEN,
+			o->a);
+		return true;
 	case SKEL_LOAD_CT_STATUS:
+	case SKEL_LOAD_CT_MARK:
+	case SKEL_LOAD_CT_DIRECTION:
 	case SKEL_LOAD_ADDR_TYPE:
 	case SKEL_RANDOM:
 	case SKEL_ZERO:
@@ -233,7 +273,8 @@ static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struc
 		swap(r, o->a);
 		return true;
 	case SKEL_IS:
-		compare(r, o->a, NFT_CMP_EQ, &o->b, sizeof(o->b));
+	case SKEL_IS_NOT:
+		compare(r, o->a, o->op == SKEL_IS ? NFT_CMP_EQ : NFT_CMP_NEQ, &o->b, sizeof(o->b));
 		return true;
 	case SKEL_IS_BYTES:
 	case SKEL_IS_NOT_BYTES:
@@ -256,6 +297,12 @@ static void add_action(struct nftnl_rule *r, enum dataplane_family f, const stru
 		break;
 	case SKEL_SET_MARK:
 		meta(r, NFT_META_MARK, NFTNL_EXPR_META_SREG, o->a);
+		break;
+	case SKEL_SET_ETHER_DADDR:
+		set_ether_daddr(r, o->a);
+		break;
+	case SKEL_SET_CT_MARK:
+		ct(r, NFT_CT_MARK, NFTNL_EXPR_CT_SREG, o->a);
 		break;
 	case SKEL_DNAT:
 		dnat(r, f, o->a);
@@ -351,6 +398,19 @@ bool nftrule_covers(const struct nlattr *have, const struct nlattr *want)
 			return false;
 	}
 	return true;
+}
+
+bool nftrule_equals(const struct nlattr *have, const struct skelrule *want, enum dataplane_family f)
+{
+	enum { RULE_MAX = 8192 };
+	AUTO_FREE void *space = mem_calloc(RULE_MAX, 1);
+	struct nlmsghdr *h = mnl_nlmsg_put_header(space);
+	struct nftattrs a;
+
+	mnl_nlmsg_put_extra_header(h, sizeof(struct nfgenmsg));
+	nftrule_encode(want, f, h);
+	nftattrs_read(h, &a);
+	return nftrule_covers(have, a.of[NFTA_RULE_EXPRESSIONS]);
 }
 
 uint32_t nftrule_timeout_sec(const struct nlattr *expressions)

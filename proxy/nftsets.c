@@ -9,9 +9,11 @@
 enum {
 	TYPE_IPV4 = 7,
 	TYPE_IPV6 = 8,
+	TYPE_ETHER = 9,
 	TYPE_PROTO = 12,
 	TYPE_PORT = 13,
 	TYPE_MARK = 19,
+	TYPE_DEVICE = 20,
 	TYPE_CLASSID = 23,
 	TYPE_BITS = 6
 };
@@ -29,7 +31,12 @@ static uint32_t type_number(enum nft_type t, enum dataplane_family f)
 	case NFT_TYPE_PORT:
 		return TYPE_PORT;
 	case NFT_TYPE_SLOT:
+	case NFT_TYPE_MARK:
 		return TYPE_MARK;
+	case NFT_TYPE_DEVICE:
+		return TYPE_DEVICE;
+	case NFT_TYPE_ETHER:
+		return TYPE_ETHER;
 	case NFT_TYPE_ID:
 		return TYPE_CLASSID;
 	case NFT_TYPE_NONE:
@@ -84,12 +91,12 @@ void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 	describe(info->key, ARRAY_SIZE(info->key), f, &ret->key_type, &ret->key_len);
 	describe(info->data, ARRAY_SIZE(info->data), f, &ret->data_type, &ret->data_len);
 	ret->key_host = info->key[0] == NFT_TYPE_ID && !info->key[1];
-	ret->data_host = info->data[0] == NFT_TYPE_ID;
+	ret->data_host = info->data[0] == NFT_TYPE_ID || info->data[0] == NFT_TYPE_MARK;
 	if (ret->data_len)
 		ret->flags |= NFT_SET_MAP;
 	if (info->interval) {
 		ret->flags |= NFT_SET_INTERVAL | NFT_SET_CONCAT;
-		ret->fields[0] = (uint8_t)nft_type_len(info->key[0], f);
-		ret->fields[1] = (uint8_t)nft_type_len(info->key[1], f);
+		for (size_t k = 0; k < ARRAY_SIZE(ret->fields); k++)
+			ret->fields[k] = (uint8_t)nft_type_len(info->key[k], f);
 	}
 }

@@ -14,7 +14,7 @@ struct nftsetdef {
 	uint32_t flags; /* NFT_SET_… */
 	uint32_t key_type, key_len, data_type, data_len;
 	uint32_t size;     /* 0: none given */
-	uint8_t fields[2]; /* lengths, of interval sets */
+	uint8_t fields[3]; /* lengths, of interval sets */
 	bool key_host,
 	    data_host; /* a number of this machine's byte order, alone: nft wants to know */
 };

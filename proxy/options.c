@@ -37,6 +37,7 @@ static const struct option rows[] = {
 	{ "", "strict", OPTION_BOOL, "false", AT(strict), W },
 	{ "", "explain", OPTION_STRING, "", AT(explain), W },
 	{ "", "pod-network", OPTION_STRING, "none", AT(pod_network), W },
+	{ "", "return-path-mark", OPTION_STRING, "0x3f7f", AT(return_path_mark_text), W },
 	{ "", "cni-config", OPTION_STRING, "/etc/cni/net.d/10-keelson.conflist", AT(cni_config),
 	  W },
 

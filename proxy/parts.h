@@ -29,10 +29,14 @@ struct proxy {
 	struct event_recorder *events;
 	struct dataplane *dataplane;
 	struct podnetwork *pod_network; /* NULL: not ours to make */
+	struct returnpath *return_path;
+	struct nodeannotation *annotation;
 	struct settings settings;
 	struct nodeinfo node;
 
-	struct informer *services, *slices, *service_cidrs, *nodes;
+	struct informer *services, *slices, *service_cidrs;
+	struct informer *nodes;    /* the own one */
+	struct informer *peers;    /* all */
 	sd_event_source *patience; /* how long what may be missing is waited for */
 	bool patience_over, started, useless;
 	char **warned; /* the sentences that were told already */
@@ -44,6 +48,19 @@ struct proxy {
 	int64_t start_usec; /* CLOCK_REALTIME */
 	bool failed;        /* about to end because an address cannot be had */
 };
+
+/* Starts the data plane once all that it needs is known. */
+void proxy_try_start(struct proxy *p);
+
+/* ---- proxypeers.c ---- */
+
+/* The pod network and the way back of replies; needs client and data plane. */
+int proxypeers_start(struct proxy *p, struct err *e);
+void proxypeers_configure(struct proxy *p);           /* the configuration changed */
+bool proxypeers_ready(const struct proxy *p); /* programming may start */
+size_t proxypeers_masqueraded(const struct proxy *p); /* prefixes of other nodes */
+void proxypeers_stop(struct proxy *p);                /* before the client goes */
+void proxypeers_free(struct proxy *p);
 
 /* ---- proxyserver.c ---- */
 

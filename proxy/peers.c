@@ -77,6 +77,26 @@ void peers_node_free(struct peers_node *n)
 	free(n);
 }
 
+static bool same_link(const struct peers_link *a, const struct peers_link *b)
+{
+	return !addr_cmp(&a->addr, &b->addr) && !memcmp(a->mac, b->mac, MAC_BYTES);
+}
+
+bool peers_node_equal(const struct peers_node *a, const struct peers_node *b)
+{
+	bool same = str_eq(a->name, b->name) && str_eq(a->boot_id, b->boot_id) &&
+		    a->returns == b->returns && a->addresses.n == b->addresses.n &&
+		    a->pod_cidrs.n == b->pod_cidrs.n && a->links.n == b->links.n;
+
+	for (size_t i = 0; same && i < a->addresses.n; i++)
+		same = !addr_cmp(&a->addresses.v[i], &b->addresses.v[i]);
+	for (size_t i = 0; same && i < a->pod_cidrs.n; i++)
+		same = !prefix_cmp(&a->pod_cidrs.v[i], &b->pod_cidrs.v[i]);
+	for (size_t i = 0; same && i < a->links.n; i++)
+		same = same_link(&a->links.v[i], &b->links.v[i]);
+	return same;
+}
+
 /* --- this node's links --- */
 
 static const struct netstate_link *link_at(const netstate_links *links, int index)
@@ -116,18 +136,44 @@ static bool node_has(const struct peers_node *n, const struct addr *a)
 	return false;
 }
 
+static int by_destination(const void *to, const void *route)
+{
+	return addr_cmp(to, &((const struct peers_route *)route)->to);
+}
+
 static const struct peers_route *route_to(const struct peers_input *in, const struct addr *a)
 {
-	for (size_t i = 0; i < in->n_routes; i++) {
-		if (!addr_cmp(&in->routes[i].to, a))
-			return &in->routes[i];
-	}
-	return NULL;
+	return in->n_routes
+		   ? bsearch(a, in->routes, in->n_routes, sizeof(*in->routes), by_destination)
+		   : NULL;
 }
 
 static bool is_self(const struct peers_input *in, const struct peers_node *n)
 {
 	return str_eq(in->self, n->name);
+}
+
+/* Sorted, the wider stands before what it holds; that goes. */
+#define SORT_DISJOINT(list, cmp, holds) \
+	do { \
+		size_t kept = 0; \
+		if ((list)->n) \
+			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
+		for (size_t i = 0; i < (list)->n; i++) { \
+			if (!kept || !holds(&(list)->v[kept - 1], &(list)->v[i])) \
+				(list)->v[kept++] = (list)->v[i]; \
+		} \
+		(list)->n = kept; \
+	} while (0)
+
+static int by_addr(const void *a, const void *b)
+{
+	return addr_cmp(a, b);
+}
+
+static bool same_addr(const struct addr *a, const struct addr *b)
+{
+	return !addr_cmp(a, b);
 }
 
 void peers_targets(const struct peers_input *in, peers_addrs *out)
@@ -142,6 +188,7 @@ void peers_targets(const struct peers_input *in, peers_addrs *out)
 		for (size_t k = 0; k < n->addresses.n; k++)
 			vec_push(out, n->addresses.v[k]);
 	}
+	SORT_DISJOINT(out, by_addr, same_addr);
 }
 
 /* --- who sends what --- */
@@ -154,24 +201,35 @@ static void add_sender(struct peers *p, int dev, const uint8_t *mac, const struc
 	vec_push(&p->senders, s);
 }
 
-static void add_direct(struct peers *p, const uint8_t *mac, const struct prefix *from)
+/* Only where the answer leaves by the device that the packets come in by. */
+static void add_direct(const struct peers_input *in, struct peers *p, int dev, const uint8_t *mac,
+		       const struct prefix *from)
 {
-	struct peers_direct d = { .from = *from };
+	const struct peers_route *r = route_to(in, &from->addr);
+	struct peers_direct d = { .dev = dev, .from = *from };
 
+	if (!r || r->dev != dev)
+		return;
 	memcpy(d.mac, mac, MAC_BYTES);
 	vec_push(&p->direct, d);
 }
 
+static struct prefix host_prefix(const struct addr *a)
+{
+	return prefix_of(a, (uint8_t)(8 * a->len));
+}
+
 /* The node's own packets and its pods' are answered over the same way without our help. */
-static void add_identity(struct peers *p, int dev, const uint8_t *mac, const struct peers_node *n)
+static void add_identity(const struct peers_input *in, struct peers *p, int dev, const uint8_t *mac,
+			 const struct peers_node *n)
 {
 	add_sender(p, dev, mac, n);
 	for (size_t i = 0; i < n->pod_cidrs.n; i++)
-		add_direct(p, mac, &n->pod_cidrs.v[i]);
+		add_direct(in, p, dev, mac, &n->pod_cidrs.v[i]);
 	for (size_t i = 0; i < n->addresses.n; i++) {
-		struct prefix host = prefix_of(&n->addresses.v[i], 8 * n->addresses.v[i].len);
+		struct prefix host = host_prefix(&n->addresses.v[i]);
 
-		add_direct(p, mac, &host);
+		add_direct(in, p, dev, mac, &host);
 	}
 }
 
@@ -182,13 +240,13 @@ static void add_senders(const struct peers_input *in, const struct peers_node *n
 		const struct netstate_link *l = r ? link_at(in->links, r->dev) : NULL;
 
 		if (l && !r->via.len && has_mac(l) && node_has(n, &n->links.v[i].addr))
-			add_identity(p, r->dev, n->links.v[i].mac, n);
+			add_identity(in, p, r->dev, n->links.v[i].mac, n);
 	}
 	for (size_t i = 0; i < in->tunnels->n; i++) {
 		const struct netstate_neighbour *t = &in->tunnels->v[i];
 
 		if (t->fdb && node_has(n, &t->addr))
-			add_identity(p, t->dev, t->mac, n);
+			add_identity(in, p, t->dev, t->mac, n);
 	}
 }
 
@@ -199,6 +257,20 @@ static bool tunnel_leads_to(const struct peers_input *in, int dev, const struct 
 	for (size_t i = 0; i < in->tunnels->n; i++) {
 		if (in->tunnels->v[i].dev == dev && node_has(n, &in->tunnels->v[i].addr))
 			return true;
+	}
+	return false;
+}
+
+/* Whether others know our Ethernet address there: peers_record tells it. */
+static bool is_published(const struct peers_input *in, const struct netstate_link *l)
+{
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		const struct peers_node *n = in->nodes[i];
+
+		for (size_t k = 0; is_self(in, n) && k < n->addresses.n; k++) {
+			if (own_link(in->links, in->addresses, &n->addresses.v[k]) == l)
+				return true;
+		}
 	}
 	return false;
 }
@@ -220,22 +292,36 @@ static const char *obstacle(const struct peers_input *in, const struct peers_nod
 		return "it is reached over a device without Ethernet addresses";
 	if (r->via.len ? !node_has(n, &r->via) : !node_has(n, to))
 		return "it is reached through a router";
+	if (!is_published(in, l))
+		return "it is reached over a device without an address of this Node";
 	return NULL;
 }
 
 static void add_target(const struct peers_input *in, const struct peers_node *n,
-		       const struct prefix *target, struct peers *p)
+		       const struct prefix *to, struct peers *p)
 {
-	const char *why = obstacle(in, n, &target->addr);
+	const char *why = obstacle(in, n, &to->addr);
 	char text[PREFIX_TEXT];
 	AUTO_FREE char *said = NULL;
 
 	if (!why) {
-		vec_push(&p->symmetric, *target);
+		struct peers_target t = { .dev = route_to(in, &to->addr)->dev, .to = *to };
+
+		vec_push(&p->symmetric, t);
 		return;
 	}
-	said = str_fmt("node %s, %s: %s", n->name, prefix_text(target, text), why);
+	said = str_fmt("node %s, %s: %s", n->name, prefix_text(to, text), why);
 	strv_push(&p->incapable, said);
+}
+
+static void add_pairs(const struct peers_node *n, const struct prefix *to, struct peers *p)
+{
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		struct peers_pair pair = { .from = n->addresses.v[i], .to = *to };
+
+		if (pair.from.len == to->addr.len)
+			vec_push(&p->same_node, pair);
+	}
 }
 
 /* --- all of it --- */
@@ -247,23 +333,35 @@ static int sender_cmp(const void *a, const void *b)
 	return x->dev != y->dev ? (x->dev < y->dev ? -1 : 1) : memcmp(x->mac, y->mac, MAC_BYTES);
 }
 
+static int same_cmp(int dev, const uint8_t *mac, int other_dev, const uint8_t *other_mac)
+{
+	const struct peers_sender a = { .dev = dev }, b = { .dev = other_dev };
+	int r = sender_cmp(&a, &b);
+
+	return r ? r : memcmp(mac, other_mac, MAC_BYTES);
+}
+
 static int direct_cmp(const void *a, const void *b)
 {
 	const struct peers_direct *x = a, *y = b;
-	int r = memcmp(x->mac, y->mac, MAC_BYTES);
+	int r = same_cmp(x->dev, x->mac, y->dev, y->mac);
 
 	return r ? r : prefix_cmp(&x->from, &y->from);
 }
 
-static int by_prefix(const void *a, const void *b)
+static int target_cmp(const void *a, const void *b)
 {
-	return prefix_cmp(a, b);
+	const struct peers_target *x = a, *y = b;
+
+	return x->dev != y->dev ? (x->dev < y->dev ? -1 : 1) : prefix_cmp(&x->to, &y->to);
 }
 
-static bool same_mac_within(const struct peers_direct *outer, const struct peers_direct *inner)
+static int pair_cmp(const void *a, const void *b)
 {
-	return !memcmp(outer->mac, inner->mac, MAC_BYTES) && outer->from.bits <= inner->from.bits &&
-	       prefix_has(&outer->from, &inner->from.addr);
+	const struct peers_pair *x = a, *y = b;
+	int r = addr_cmp(&x->from, &y->from);
+
+	return r ? r : prefix_cmp(&x->to, &y->to);
 }
 
 static bool within(const struct prefix *outer, const struct prefix *inner)
@@ -271,47 +369,98 @@ static bool within(const struct prefix *outer, const struct prefix *inner)
 	return outer->bits <= inner->bits && prefix_has(outer, &inner->addr);
 }
 
+static bool direct_within(const struct peers_direct *outer, const struct peers_direct *inner)
+{
+	return !same_cmp(outer->dev, outer->mac, inner->dev, inner->mac) &&
+	       within(&outer->from, &inner->from);
+}
+
+static bool target_within(const struct peers_target *outer, const struct peers_target *inner)
+{
+	return outer->dev == inner->dev && within(&outer->to, &inner->to);
+}
+
+static bool pair_within(const struct peers_pair *outer, const struct peers_pair *inner)
+{
+	return !addr_cmp(&outer->from, &inner->from) && within(&outer->to, &inner->to);
+}
+
 static bool same_sender(const struct peers_sender *a, const struct peers_sender *b)
 {
 	return !sender_cmp(a, b);
 }
 
-/* Sorted, the wider stands before what it holds; that goes. */
-#define SORT_DISJOINT(list, cmp, holds) \
-	do { \
-		size_t kept = 0; \
-		if ((list)->n) \
-			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
-		for (size_t i = 0; i < (list)->n; i++) { \
-			if (!kept || !holds(&(list)->v[kept - 1], &(list)->v[i])) \
-				(list)->v[kept++] = (list)->v[i]; \
-		} \
-		(list)->n = kept; \
-	} while (0)
+static void add_node(const struct peers_input *in, const struct peers_node *n, struct peers *p)
+{
+	add_senders(in, n, p);
+	for (size_t i = 0; i < n->pod_cidrs.n; i++) {
+		add_target(in, n, &n->pod_cidrs.v[i], p);
+		add_pairs(n, &n->pod_cidrs.v[i], p);
+	}
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		struct prefix host = host_prefix(&n->addresses.v[i]);
+
+		add_target(in, n, &host, p);
+		add_pairs(n, &host, p);
+	}
+}
 
 void peers_make(const struct peers_input *in, struct peers *ret)
 {
 	struct peers p = { 0 };
 
 	for (size_t i = 0; i < in->n_nodes; i++) {
-		const struct peers_node *n = in->nodes[i];
-
-		if (is_self(in, n))
-			continue;
-		add_senders(in, n, &p);
-		for (size_t k = 0; k < n->pod_cidrs.n; k++)
-			add_target(in, n, &n->pod_cidrs.v[k], &p);
-		for (size_t k = 0; k < n->addresses.n; k++) {
-			struct prefix host =
-			    prefix_of(&n->addresses.v[k], 8 * n->addresses.v[k].len);
-
-			add_target(in, n, &host, &p);
-		}
+		if (!is_self(in, in->nodes[i]))
+			add_node(in, in->nodes[i], &p);
 	}
 	SORT_DISJOINT(&p.senders, sender_cmp, same_sender);
-	SORT_DISJOINT(&p.direct, direct_cmp, same_mac_within);
-	SORT_DISJOINT(&p.symmetric, by_prefix, within);
+	SORT_DISJOINT(&p.direct, direct_cmp, direct_within);
+	SORT_DISJOINT(&p.symmetric, target_cmp, target_within);
+	SORT_DISJOINT(&p.same_node, pair_cmp, pair_within);
 	*ret = p;
+}
+
+#define COPY(from, to) \
+	do { \
+		for (size_t i = 0; i < (from)->n; i++) \
+			vec_push(to, (from)->v[i]); \
+	} while (0)
+
+void peers_copy(const struct peers *from, struct peers *ret)
+{
+	struct peers p = { .mask = from->mask };
+
+	memcpy(p.slot, from->slot, sizeof(p.slot));
+	COPY(&from->senders, &p.senders);
+	COPY(&from->direct, &p.direct);
+	COPY(&from->symmetric, &p.symmetric);
+	COPY(&from->same_node, &p.same_node);
+	*ret = p;
+}
+
+#define SAME(a, b, list, cmp) \
+	same_list((a)->list.v, (a)->list.n, (b)->list.v, (b)->list.n, sizeof(*(a)->list.v), cmp)
+
+static bool same_list(const void *a, size_t n_a, const void *b, size_t n_b, size_t size,
+		      int (*cmp)(const void *, const void *))
+{
+	for (size_t i = 0; i < n_a && n_a == n_b; i++) {
+		if (cmp((const char *)a + i * size, (const char *)b + i * size))
+			return false;
+	}
+	return n_a == n_b;
+}
+
+/* Sorted alike, each sender has the same mark: then so have the others. */
+bool peers_equal(const struct peers *a, const struct peers *b)
+{
+	bool same = a->mask == b->mask && !memcmp(a->slot, b->slot, sizeof(a->slot)) &&
+		    SAME(a, b, senders, sender_cmp) && SAME(a, b, direct, direct_cmp) &&
+		    SAME(a, b, symmetric, target_cmp) && SAME(a, b, same_node, pair_cmp);
+
+	for (size_t i = 0; same && i < a->senders.n; i++)
+		same = a->senders.v[i].mark == b->senders.v[i].mark;
+	return same;
 }
 
 void peers_fini(struct peers *p)
@@ -319,8 +468,9 @@ void peers_fini(struct peers *p)
 	vec_fini(&p->senders);
 	vec_fini(&p->direct);
 	vec_fini(&p->symmetric);
+	vec_fini(&p->same_node);
 	strv_free(p->incapable);
-	p->incapable = NULL;
+	*p = (struct peers){ 0 };
 }
 
 char *peers_record(const char *boot_id, const struct peers_node *self, const netstate_links *links,

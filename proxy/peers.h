@@ -14,7 +14,6 @@
 #include "netstate.h"
 
 #define PEERS_ANNOTATION "keelson.io/return-path"
-enum { PEERS_IDS_MAX = 0xffff, PEERS_DEVICES_MAX = 8 };
 
 /* What a Node says of itself. */
 struct peers_node {
@@ -29,6 +28,7 @@ struct peers_node {
 };
 struct peers_node *peers_node_read(const Core__Node *node);
 void peers_node_free(struct peers_node *n);
+bool peers_node_equal(const struct peers_node *a, const struct peers_node *b);
 DEFINE_FREEP(peers_node_free, struct peers_node)
 
 /* The way to an address, as the kernel would take it. */
@@ -45,11 +45,12 @@ struct peers_input {
 	const netstate_links *links;
 	const netstate_addresses *addresses;
 	const netstate_neighbours *tunnels; /* FDB of every VXLAN device */
-	const struct peers_route *routes;   /* to each address that peers_targets names */
+	const struct peers_route *routes;   /* to each address of peers_targets, in its order */
 	size_t n_routes;
 };
 
-/* What routes are asked for: an address in each pod range and each address of each other node. */
+/* What routes are asked for: an address in each pod range and each address of each other node.
+ * Sorted, each once. */
 typedef VEC(struct addr) peers_addrs;
 void peers_targets(const struct peers_input *in, peers_addrs *out);
 
@@ -57,22 +58,46 @@ void peers_targets(const struct peers_input *in, peers_addrs *out);
 struct peers_sender {
 	int dev;
 	uint8_t mac[MAC_BYTES];
-	const char *node; /* into the input */
+	const char *node; /* into the input, as long as that is there */
+	uint32_t mark;    /* 0 until peermarks_assign */
 };
 /* A source that the main table would answer over that sender anyway. */
 struct peers_direct {
+	int dev;
 	uint8_t mac[MAC_BYTES];
 	struct prefix from;
 };
+/* Over that device nothing is masqueraded toward these. */
+struct peers_target {
+	int dev;
+	struct prefix to;
+};
+/* An address of another node, and what else is on that node. */
+struct peers_pair {
+	struct addr from;
+	struct prefix to;
+};
+enum { PEERS_SLOTS = 3 };
+struct peers_slot {
+	int dev; /* 0: free */
+	char name[IFNAMSIZ];
+};
 
 struct peers {
-	VEC(struct peers_sender) senders; /* sorted by device and address */
-	VEC(struct peers_direct) direct;  /* sorted */
-	VEC(struct prefix) symmetric; /* toward these nothing is masqueraded; sorted, disjoint */
-	char **incapable;             /* strv of sentences: who is masqueraded to, and why */
+	uint32_t mask;                       /* bits of marks; 0: senders are not told apart */
+	struct peers_slot slot[PEERS_SLOTS]; /* devices, as marks number them */
+	VEC(struct peers_sender) senders;    /* sorted by device and address */
+	VEC(struct peers_direct) direct;     /* sorted; those of one sender disjoint */
+	VEC(struct peers_target) symmetric;  /* sorted; those of one device disjoint */
+	VEC(struct peers_pair) same_node;    /* sorted; those of one address disjoint */
+	char **incapable;                    /* strv of sentences: who is masqueraded to, and why */
 };
 void peers_make(const struct peers_input *in, struct peers *ret);
 void peers_fini(struct peers *p);
+/* All but the sentences. */
+void peers_copy(const struct peers *from, struct peers *ret);
+/* The same for the kernel: all but the sentences and names of nodes. */
+bool peers_equal(const struct peers *a, const struct peers *b);
 
 /* The annotation's value for this node: its links that carry an address of the Node. Heap. */
 char *peers_record(const char *boot_id, const struct peers_node *self, const netstate_links *links,

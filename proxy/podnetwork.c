@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "returnplan.h"
 #include "rtnl.h"
 
 enum {
@@ -196,6 +197,18 @@ static void keep_main(netstate_routes *list)
 	list->n = kept;
 }
 
+/* Nor are the next hops of replies, on whatever device. */
+static void skip_next_hops(netstate_neighbours *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].fdb || !returnplan_is_next_hop(&list->v[i].addr))
+			list->v[kept++] = list->v[i];
+	}
+	list->n = kept;
+}
+
 /* Addresses first: routes through the device choose their source from them. */
 static int apply(struct podnetwork *p, struct look *l, struct err *e)
 {
@@ -213,6 +226,7 @@ static int apply(struct podnetwork *p, struct look *l, struct err *e)
 		netstate_each_difference(l->want.addresses.v, l->want.addresses.n, l->addresses.v,
 					 l->device ? l->addresses.n : 0, sizeof(*l->addresses.v),
 					 netstate_address_cmp, act_address, &a);
+		skip_next_hops(&neighbours);
 		netstate_each_difference(l->want.neighbours.v, l->want.neighbours.n, neighbours.v,
 					 neighbours.n, sizeof(*neighbours.v),
 					 netstate_neighbour_cmp, act_neighbour, &a);

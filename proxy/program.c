@@ -28,6 +28,7 @@ struct program {
 	char *local_interface;
 	struct program_node node;
 	VEC(struct addr) node_port_ips;
+	const struct peers *peers; /* may be NULL */
 
 	VEC(struct svc *) dirty;
 	bool trusted;       /* the kernel holds what we think */
@@ -35,6 +36,7 @@ struct program {
 	bool seeded;        /* ids of an earlier life were taken over */
 	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
+	bool node_changed;  /* what node_list is made from */
 	struct nftlist node_list;
 	struct map claims; /* key text → struct svc that owns the front end */
 	struct map shared; /* key text → how many lists hold the element */
@@ -123,6 +125,7 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 	p->settings.family = p->family;
 	p->settings.local_interface = p->local_interface;
 	memcpy(p->settings.timeout_sec, timeouts, sizeof(timeouts));
+	p->settings.return_mask = p->peers ? p->peers->mask : 0;
 	p->node = *node;
 	if (!node->keep_node_port_ips)
 		p->node_port_ips.n = 0;
@@ -130,12 +133,23 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 		if (node->node_port_ips[i].len == nft_addr_len(p->family))
 			vec_push(&p->node_port_ips, node->node_port_ips[i]);
 	}
-	p->rules_changed = true;
+	p->rules_changed = p->node_changed = true;
+}
+
+void program_set_peers(struct program *p, const struct peers *peers)
+{
+	uint32_t mask = peers ? peers->mask : 0;
+
+	p->peers = peers;
+	p->node_changed = true;
+	if (p->settings.return_mask != mask)
+		p->rules_changed = true;
+	p->settings.return_mask = mask;
 }
 
 bool program_pending(const struct program *p)
 {
-	return p->dirty.n || !p->trusted || p->rules_changed;
+	return p->dirty.n || !p->trusted || p->rules_changed || p->node_changed;
 }
 
 int64_t program_due_usec(const struct program *p)
@@ -518,14 +532,19 @@ static void rebuild(struct program *p, struct svc *svc)
 	release_gone(p, svc);
 }
 
-/* What the node itself adds: the addresses that serve node ports. */
+/* What the node itself adds: the addresses that serve node ports, and what is known of others. */
 static void rebuild_node(struct program *p)
 {
 	nftelems elems = { 0 };
 	struct nftlist fresh;
 
+	if (!p->node_changed)
+		return;
+	p->node_changed = false;
 	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
 		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
+	if (p->peers)
+		ruleset_peers(p->peers, p->family, &elems);
 	nftlist_pack(&elems, p->family, &fresh);
 	nftdiff(&p->node_list, &fresh, p->family, plan_change, p);
 	nftlist_fini(&p->node_list);

@@ -8,6 +8,7 @@
 
 #include "ctplan.h"
 #include "nftio.h"
+#include "peers.h"
 #include "skeleton.h"
 #include "svcmodel.h"
 
@@ -40,6 +41,9 @@ void program_distrust(struct program *p); /* read the kernel's table back at the
 /* Copied but for pods and service_cidrs, which are borrowed until the next call. */
 void program_configure(struct program *p, const struct skeleton_settings *s,
 		       const struct program_node *node);
+
+/* Who sends replies back the way they came; borrowed until the next call, NULL: nobody. */
+void program_set_peers(struct program *p, const struct peers *peers);
 
 bool program_pending(const struct program *p);
 /* One transaction. now: monotonic. */

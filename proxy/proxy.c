@@ -23,11 +23,10 @@
 #include "kube/hostname.h"
 #include "kube/version.h"
 #include "parts.h"
-#include "podnetwork.h"
 #include "privileges.h"
 #include "sysctls.h"
 
-enum { PATIENCE_SEC = 30, SYSCTL_BYTES = 64 };
+enum { PATIENCE_SEC = 30, WITHDRAW_SEC = 5, SYSCTL_BYTES = 64 };
 
 static const char service_fields[] = "spec.clusterIP!=None";
 static const char service_labels[] = "!service.kubernetes.io/service-proxy-name";
@@ -122,12 +121,13 @@ static bool node_complete(const struct proxy *p)
 	return informer_synced(p->nodes) && (p->node.primary.len || p->patience_over);
 }
 
-static void try_start(struct proxy *p)
+void proxy_try_start(struct proxy *p)
 {
 	struct err e;
 
 	if (p->started || !informer_synced(p->services) || !informer_synced(p->slices) ||
-	    !node_complete(p) || !(informer_synced(p->service_cidrs) || p->patience_over))
+	    !node_complete(p) || !(informer_synced(p->service_cidrs) || p->patience_over) ||
+	    !(proxypeers_ready(p) || p->patience_over))
 		return;
 	if (settings_check(p->config, &p->settings, &p->node, p->v6, &e) < 0) {
 		if (!p->useless)
@@ -156,12 +156,12 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)usec;
 	p->patience_over = true;
 	if (!p->started)
-		log_warning("still waiting:%s%s%s%s",
-			    informer_synced(p->services) ? "" : " services",
-			    informer_synced(p->slices) ? "" : " endpoint slices",
-			    informer_synced(p->service_cidrs) ? "" : " service CIDRs",
-			    node_complete(p) ? "" : " own node");
-	try_start(p);
+		log_warning(
+		    "still waiting:%s%s%s%s%s", informer_synced(p->services) ? "" : " services",
+		    informer_synced(p->slices) ? "" : " endpoint slices",
+		    informer_synced(p->service_cidrs) ? "" : " service CIDRs",
+		    node_complete(p) ? "" : " own node", proxypeers_ready(p) ? "" : " other nodes");
+	proxy_try_start(p);
 	return 0;
 }
 
@@ -169,7 +169,7 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *userdata)
 
 static void on_list_synced(void *ctx)
 {
-	try_start(ctx);
+	proxy_try_start(ctx);
 }
 
 static void on_service(void *ctx, struct kube_object *o)
@@ -258,7 +258,7 @@ static void take_node(struct proxy *p, const Core__Node *node)
 	nodeinfo_fini(&p->node);
 	p->node = now;
 	refresh_settings(p);
-	try_start(p);
+	proxy_try_start(p);
 }
 
 static bool is_own(const struct proxy *p, const struct kube_object *node)
@@ -271,8 +271,6 @@ static void on_node(void *ctx, struct kube_object *o)
 	struct proxy *p = ctx;
 
 	dataplane_put_node(p->dataplane, (const Core__Node *)o->msg);
-	if (p->pod_network)
-		podnetwork_put_node(p->pod_network, (const Core__Node *)o->msg);
 	if (is_own(p, o))
 		take_node(p, (const Core__Node *)o->msg);
 }
@@ -288,23 +286,12 @@ static void on_node_deleted(void *ctx, struct kube_object *last)
 	struct proxy *p = ctx;
 
 	dataplane_remove_node(p->dataplane, last->meta->name);
-	if (p->pod_network)
-		podnetwork_remove_node(p->pod_network, last->meta->name);
 	if (is_own(p, last))
 		take_node(p, NULL);
 }
 
-static void on_nodes_synced(void *ctx)
-{
-	struct proxy *p = ctx;
-
-	if (p->pod_network)
-		podnetwork_start(p->pod_network);
-	on_list_synced(p);
-}
-
 static const struct informer_ops node_ops = { on_node, on_node_updated, on_node_deleted,
-					      on_nodes_synced };
+					      on_list_synced };
 
 /* ---- files ---- */
 
@@ -420,6 +407,7 @@ static void on_config_changed(void *ctx)
 	p->config = now;
 	p->useless = false;
 	refresh_settings(p);
+	proxypeers_configure(p);
 	proxyserver_set(p);
 	if (!str_eq(now->kubeconfig, before->kubeconfig)) {
 		watch_kubeconfig(p);
@@ -427,7 +415,7 @@ static void on_config_changed(void *ctx)
 	}
 	sysctls_apply(now, "");
 	config_free(before);
-	try_start(p);
+	proxy_try_start(p);
 }
 
 static void watch_files(struct proxy *p)
@@ -498,8 +486,7 @@ static int make_client(struct proxy *p, struct err *e)
 
 static void make_informers(struct proxy *p)
 {
-	/* the pod network leads to every node; services need the own one only */
-	AUTO_FREE char *own = p->pod_network ? NULL : str_fmt("metadata.name=%s", p->node_name);
+	AUTO_FREE char *own = str_fmt("metadata.name=%s", p->node_name);
 
 	p->services = informer_new_thin(p->client, KUBE_SERVICE, NULL, service_fields,
 					service_labels, &service_ops, p);
@@ -508,23 +495,6 @@ static void make_informers(struct proxy *p)
 	p->service_cidrs =
 	    informer_new(p->client, KUBE_SERVICE_CIDR, NULL, NULL, NULL, &service_cidr_ops, p);
 	p->nodes = informer_new_thin(p->client, KUBE_NODE, NULL, own, NULL, &node_ops, p);
-}
-
-/* Without one, what an earlier life made goes. */
-static int make_pod_network(struct proxy *p, struct err *e)
-{
-	const char *mode = p->config->pod_network, *cni = p->config->cni_config;
-	struct podnetwork_settings settings = {
-		.mode = str_eq(mode, "vxlan") ? PODNET_VXLAN : PODNET_ROUTES,
-		.node_name = p->node_name,
-		.cni_path = str_empty(cni) ? NULL : cni,
-	};
-
-	if (!str_eq(mode, "none"))
-		return podnetwork_new(p->loop, &settings, &p->pod_network, e);
-	if (podnetwork_cleanup(e) < 0)
-		log_err_warning(e, "routes of an earlier life");
-	return 0;
 }
 
 static int make_all(struct proxy *p, struct err *e)
@@ -536,14 +506,14 @@ static int make_all(struct proxy *p, struct err *e)
 	settings_make(p->config, p->node_name, &p->node, &p->settings);
 	if (dataplane_new(p->loop, &p->settings.dataplane, &dataplane_ops, p, &p->dataplane, e) < 0)
 		return err_wrap(e, "data plane");
-	if (make_pod_network(p, e) < 0)
-		return -1;
 	proxyserver_start(p);
 	if (sd_event_add_time_relative(p->loop, &p->patience, CLOCK_MONOTONIC,
 				       PATIENCE_SEC * (uint64_t)USEC_PER_SEC, USEC_PER_SEC,
 				       on_patience, p) < 0)
 		return err_set(e, ERR_INTERNAL, "no timer");
 	make_informers(p);
+	if (proxypeers_start(p, e) < 0)
+		return -1;
 	watch_files(p);
 	/* a plugin may need any call */
 	if (p->starts_plugins)
@@ -566,11 +536,12 @@ static void unmake(struct proxy *p)
 	informer_free(p->slices);
 	informer_free(p->service_cidrs);
 	informer_free(p->nodes);
+	proxypeers_stop(p);
 	event_recorder_free(p->events);
 	kube_client_free(p->client);
 	proxyserver_stop(p);
 	dataplane_free(p->dataplane);
-	podnetwork_free(p->pod_network);
+	proxypeers_free(p);
 	sd_event_source_disable_unref(p->patience);
 	settings_fini(&p->settings);
 	nodeinfo_fini(&p->node);
@@ -578,6 +549,53 @@ static void unmake(struct proxy *p)
 	free(p->credentials);
 	config_free(p->config);
 	free(p->node_name);
+}
+
+static void withdrawn(void *ctx, struct kube_object *reply, const struct err *e)
+{
+	(void)reply;
+	if (e && e->code != ERR_NOT_FOUND)
+		log_err_warning(e, "the Node may still say that replies return through it "
+				   "(annotation " PEERS_ANNOTATION ")");
+	sd_event_exit(ctx, 0);
+}
+
+static int give_up(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	const struct err e = { .code = ERR_TIMEOUT, .text = "the API server does not answer" };
+
+	(void)s;
+	(void)usec;
+	withdrawn(userdata, NULL, &e);
+	return 0;
+}
+
+void proxy_withdraw(const struct config *config)
+{
+	static const char patch[] =
+	    "{\"metadata\":{\"annotations\":{\"" PEERS_ANNOTATION "\":null}}}";
+	struct proxy p = { .config = (struct config *)config };
+	sd_event_source *timer = NULL;
+	struct err e;
+
+	if (sd_event_new(&p.loop) < 0)
+		return;
+	if (kube_hostname(config->hostname_override, &p.node_name, &e) < 0 ||
+	    make_client(&p, &e) < 0) {
+		log_v(1, "%s: the Node is left as it is", e.text);
+	} else if (sd_event_add_time_relative(p.loop, &timer, CLOCK_MONOTONIC,
+					      WITHDRAW_SEC * (uint64_t)USEC_PER_SEC, 0, give_up,
+					      p.loop) >= 0) {
+		kube_patch(p.client, KUBE_NODE, NULL, p.node_name, NULL, KUBE_PATCH_MERGE, patch,
+			   withdrawn, p.loop);
+		sd_event_loop(p.loop);
+	}
+	sd_event_source_disable_unref(timer);
+	event_recorder_free(p.events);
+	kube_client_free(p.client);
+	free(p.credentials);
+	free(p.node_name);
+	sd_event_unref(p.loop);
 }
 
 int proxy_init(const struct config *config)

@@ -8,5 +8,8 @@
 int proxy_run(struct config *config, int argc, char *const *argv);
 /* --init-only: what needs full privileges, once. Returns the exit status. */
 int proxy_init(const struct config *config);
+/* Before rules go (--cleanup): the Node must not promise any more what they did. Waits some
+ * seconds at most; what hinders is told and no failure, as the cluster may be gone. */
+void proxy_withdraw(const struct config *config);
 /* --explain: asks the running proxy and prints. Returns the exit status. */
 int proxy_explain(const struct config *config);

@@ -101,7 +101,7 @@ static void reply_metrics(struct conn *c, const struct str *text)
 
 static void serve_metrics(void *ctx, struct conn *c)
 {
-	const struct proxy *p = ctx;
+	struct proxy *p = ctx;
 	struct metrics_process process;
 	struct dataplane_status status;
 	AUTO_STR text = { 0 };
@@ -109,6 +109,7 @@ static void serve_metrics(void *ctx, struct conn *c)
 	procstat_read(&process);
 	process.start_sec = (double)p->start_usec / USEC_PER_SEC;
 	dataplane_status(p->dataplane, &status);
+	p->metrics.masqueraded = proxypeers_masqueraded(p);
 	metrics_print(&p->metrics, &status, &process, &text);
 	reply_metrics(c, &text);
 }

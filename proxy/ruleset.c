@@ -93,22 +93,90 @@ static void add_fronts(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES
 	}
 }
 
+/* What stands before it in the key, then the range. */
+static void add_range(struct nftelem *e, uint8_t *at, const struct prefix *range, nftelems *out)
+{
+	struct addr last = prefix_last(range);
+
+	put(&at, range->addr.b, range->addr.len);
+	memcpy(e->data, last.b, last.len);
+	vec_push(out, *e);
+}
+
+/* In an interval set, numbers are in network order. */
+static void add_numbered_range(enum nftset set, uint32_t number, const struct prefix *range,
+			       nftelems *out)
+{
+	struct nftelem e = { .set = set };
+	uint8_t *at = e.key;
+
+	number = htonl(number);
+	put(&at, &number, sizeof(number));
+	add_range(&e, at, range, out);
+}
+
+static void add_direct(const struct peers_direct *d, nftelems *out)
+{
+	struct nftelem e = { .set = NFTSET_DIRECT };
+	uint32_t dev = htonl((uint32_t)d->dev);
+	uint8_t *at = e.key;
+
+	put(&at, &dev, sizeof(dev));
+	memcpy(at, d->mac, sizeof(d->mac));
+	at += nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4);
+	add_range(&e, at, &d->from, out);
+}
+
+static void add_pair(const struct peers_pair *pair, nftelems *out)
+{
+	struct nftelem e = { .set = NFTSET_SAME_NODE };
+	uint8_t *at = e.key;
+
+	put(&at, pair->from.b, pair->from.len);
+	add_range(&e, at, &pair->to, out);
+}
+
+void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out)
+{
+	size_t len = nft_addr_len(f);
+
+	for (size_t i = 0; i < p->senders.n; i++) {
+		const struct peers_sender *s = &p->senders.v[i];
+		struct nftelem e = { .set = NFTSET_SENDERS };
+		uint32_t dev = (uint32_t)s->dev;
+		uint8_t *at = e.key;
+
+		put(&at, &dev, sizeof(dev));
+		put(&at, s->mac, sizeof(s->mac));
+		memcpy(e.data, &s->mark, sizeof(s->mark));
+		vec_push(out, e);
+	}
+	for (size_t i = 0; i < p->direct.n; i++) {
+		const struct peers_direct *d = &p->direct.v[i];
+
+		if (d->from.addr.len == len)
+			add_direct(d, out);
+	}
+	for (size_t i = 0; i < p->symmetric.n; i++) {
+		const struct peers_target *t = &p->symmetric.v[i];
+
+		if (t->to.addr.len == len)
+			add_numbered_range(NFTSET_SYMMETRIC, (uint32_t)t->dev, &t->to, out);
+	}
+	for (size_t i = 0; i < p->same_node.n; i++) {
+		const struct peers_pair *pair = &p->same_node.v[i];
+
+		if (pair->to.addr.len == len)
+			add_pair(pair, out);
+	}
+}
+
 static void add_ranges(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out)
 {
 	for (unsigned policy = 0; policy < SVC_POLICIES; policy++) {
-		uint32_t id = htonl(front_value(ids[policy], 0));
-
-		for (size_t i = 0; ids[policy] && i < m->source_ranges.n; i++) {
-			struct prefix p = m->source_ranges.v[i];
-			struct nftelem e = { .set = NFTSET_SOURCE_RANGES };
-			uint8_t *at = e.key;
-
-			put(&at, &id, sizeof(id));
-			put(&at, p.addr.b, p.addr.len);
-			p.addr = prefix_last(&p);
-			memcpy(e.data, p.addr.b, p.addr.len);
-			vec_push(out, e);
-		}
+		for (size_t i = 0; ids[policy] && i < m->source_ranges.n; i++)
+			add_numbered_range(NFTSET_SOURCE_RANGES, front_value(ids[policy], 0),
+					   &m->source_ranges.v[i], out);
 	}
 }
 

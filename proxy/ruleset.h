@@ -1,6 +1,7 @@
 /* The elements of one service port. Pure: lists' ids and what the kernel holds go in. */
 #pragma once
 
+#include "peers.h"
 #include "svcmodel.h"
 
 /* One endpoint list; id 0: none. have: what is programmed for that id already (more does no harm):
@@ -13,6 +14,8 @@ void ruleset_list(const struct svcmodel *m, enum svc_policy policy, uint32_t id,
 void ruleset_port(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out);
 /* An element of sets that hold plain addresses. */
 void ruleset_addr(enum nftset set, const struct addr *a, nftelems *out);
+/* Who sent a connection, and toward whom nothing is masqueraded. */
+void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out);
 /* The set and key of a front end. outside: of the set for outside sources. */
 struct nftelem ruleset_front_key(const struct svcmodel *m, const struct svcfront *front,
 				 bool outside);

@@ -8,19 +8,39 @@
  *   n<slots>:      (list, random) → endpoint
  *   sticky:        (list, client) → sticky value, else s<slots>: (list, random) → sticky value;
  *                  remember<i>: (list, client) := value for so many seconds → endpoint
- *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded
+ *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded, but for those
+ *                  that send replies back the way they came
+ *   nat senders:   (device, Ethernet address) → mark of the node that passed the connection on,
+ * kept with it; replies, replies-output: what answers such a connection carries that mark
  *
- * All of it is in chains of type nat: they see the first packet of a connection only, so that
- * established traffic pays nothing.
+ * All but the last two are in chains of type nat: they see the first packet of a connection only,
+ * so that established traffic pays nothing. Those two read one mark a packet.
  */
 #include "skeleton.h"
 
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { REG_KEY = 0, REG_TYPE = 0 };
+
+const struct skel_place *skel_place(enum skel_hook hook)
+{
+	/* senders: before anybody else's translation, that ends the hook's other chains */
+	static const struct skel_place places[SKEL_HOOKS] = {
+		[SKEL_PREROUTING] = { "nat", NF_INET_PRE_ROUTING, -100 },
+		[SKEL_OUTPUT] = { "nat", NF_INET_LOCAL_OUT, -100 },
+		[SKEL_POSTROUTING] = { "nat", NF_INET_POST_ROUTING, 100 },
+		[SKEL_SENDERS] = { "nat", NF_INET_PRE_ROUTING, -110 },
+		[SKEL_REPLIES] = { "filter", NF_INET_PRE_ROUTING, -150 },
+		[SKEL_REPLIES_OUTPUT] = { "route", NF_INET_LOCAL_OUT, -150 },
+	};
+
+	return &places[hook];
+}
 
 static void chain(struct skeleton *s, enum skel_hook hook, const char *name)
 {
@@ -383,8 +403,8 @@ static void exit_rules(const struct skeleton_settings *in, struct skeleton *s)
 	OP(r, MASK, .a = 0, .b = in->masquerade_mark);
 	OP(r, IS, .a = 0, .b = in->masquerade_mark);
 	OP(r, JUMP, .name = "masquerade");
+	/* whoever chose the endpoint, this node or another one */
 	r = rule(s, "postrouting");
-	dnat_done(r);
 	OP(r, LOAD_SADDR, .a = 0);
 	OP(r, LOAD_DADDR, .a = words(s));
 	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_HAIRPIN)->name);
@@ -394,24 +414,116 @@ static void exit_rules(const struct skeleton_settings *in, struct skeleton *s)
 	OP(r, LOAD_MARK, .a = 0);
 	OP(r, MASK, .a = 0, .b = ~in->masquerade_mark);
 	OP(r, SET_MARK, .a = 0);
+	/* such a packet would come back to its own node as one from a stranger with its address */
+	r = rule(s, "masquerade");
+	OP(r, LOAD_SADDR, .a = 0);
+	OP(r, LOAD_DADDR, .a = words(s));
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_SAME_NODE)->name);
+	OP(r, MASQUERADE, .a = 0);
 	r = rule(s, "masquerade");
 	OP(r, LOAD_DADDR, .a = 0);
 	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_LOCAL)->name);
+	OP(r, LOAD_OIF, .a = 0);
+	OP(r, SWAP, .a = 0);
+	OP(r, LOAD_DADDR, .a = 1);
+	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_SYMMETRIC)->name);
 	OP(r, MASQUERADE, .a = 0);
+}
+
+/* --- the way back --- */
+
+/* mark |= value of the first register, bit by bit: older kernels have no other way to keep the rest
+ * of a mark that is not ours. */
+static void merge_bits(struct skeleton *s, const char *name, uint32_t mask, enum skel_op from,
+		       enum skel_op load, enum skel_op store)
+{
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		struct skelrule *r;
+
+		if (!(mask & bit))
+			continue;
+		r = rule(s, name);
+		op(r, (struct skelop){ .op = from });
+		OP(r, MASK, .a = 0, .b = bit);
+		OP(r, IS, .a = 0, .b = bit);
+		op(r, (struct skelop){ .op = load });
+		OP(r, MASK, .a = 0, .b = ~bit, .c = bit);
+		op(r, (struct skelop){ .op = store });
+	}
+}
+
+/* The mark travels in the packet's priority from the one rule to the others. */
+static void sender_rules(struct skeleton *s, uint32_t mask)
+{
+	struct skelrule *r = rule(s, "senders");
+
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_SENDERS)->name);
+	OP(r, SET_PRIORITY, .a = 0);
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, SWAP, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOAD_SADDR, .a = 3);
+	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_DIRECT)->name);
+	OP(r, JUMP, .name = "remember-sender");
+	r = rule(s, "senders");
+	OP(r, ZERO, .a = 0);
+	OP(r, SET_PRIORITY, .a = 0);
+
+	r = rule(s, "remember-sender");
+	OP(r, LOAD_CT_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = ~mask);
+	OP(r, SET_CT_MARK, .a = 0);
+	merge_bits(s, "remember-sender", mask, SKEL_LOAD_PRIORITY, SKEL_LOAD_CT_MARK,
+		   SKEL_SET_CT_MARK);
+}
+
+static void return_rules(struct skeleton *s, uint32_t mask)
+{
+	static const char *const bases[] = { "replies", "replies-output" };
+	struct skelrule *r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+		r = rule(s, bases[i]);
+		OP(r, LOAD_CT_MARK, .a = 0);
+		OP(r, MASK, .a = 0, .b = mask);
+		OP(r, IS_NOT, .a = 0, .b = 0);
+		OP(r, LOAD_CT_DIRECTION, .a = 0);
+		OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { IP_CT_DIR_REPLY });
+		OP(r, GOTO, .name = "to-sender");
+	}
+	/* mostly nobody marked the packet: one write does */
+	r = rule(s, "to-sender");
+	OP(r, LOAD_MARK, .a = 0);
+	OP(r, IS, .a = 0, .b = 0);
+	OP(r, LOAD_CT_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = mask);
+	OP(r, SET_MARK, .a = 0);
+	OP(r, RETURN, .a = 0);
+	r = rule(s, "to-sender");
+	OP(r, LOAD_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = ~mask);
+	OP(r, SET_MARK, .a = 0);
+	merge_bits(s, "to-sender", mask, SKEL_LOAD_CT_MARK, SKEL_LOAD_MARK, SKEL_SET_MARK);
 }
 
 void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 {
-	static const char *const plain[] = { "from-pod",      "from-node",   "from-outside",
-					     "inside",        "inside-masq", "dispatch",
-					     "dispatch-masq", "firewall",    "reject",
-					     "sticky",        "remember",    "first",
-					     "masquerade" };
+	static const char *const plain[] = { "from-pod",      "from-node",       "from-outside",
+					     "inside",        "inside-masq",     "dispatch",
+					     "dispatch-masq", "firewall",        "reject",
+					     "sticky",        "remember",        "first",
+					     "masquerade",    "remember-sender", "to-sender" };
 	struct skeleton s = { .family = in->family };
 
 	chain(&s, SKEL_PREROUTING, "prerouting");
 	chain(&s, SKEL_OUTPUT, "output");
 	chain(&s, SKEL_POSTROUTING, "postrouting");
+	/* they stand even while nobody is told apart: a chain of its own would be a new table */
+	chain(&s, SKEL_SENDERS, "senders");
+	chain(&s, SKEL_REPLIES, "replies");
+	chain(&s, SKEL_REPLIES_OUTPUT, "replies-output");
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		chain(&s, SKEL_NO_HOOK, plain[i]);
 	class_chains(&s);
@@ -421,6 +533,10 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	dispatch_rules(in, &s);
 	class_rules(&s);
 	exit_rules(in, &s);
+	if (in->return_mask) {
+		sender_rules(&s, in->return_mask);
+		return_rules(&s, in->return_mask);
+	}
 	*ret = s;
 }
 

@@ -18,13 +18,19 @@ enum skel_op {
 	SKEL_LOAD_PRIORITY,
 	SKEL_LOAD_MARK,
 	SKEL_LOAD_IIFNAME,
+	SKEL_LOAD_IIF, /* index */
+	SKEL_LOAD_OIF,
+	SKEL_LOAD_ETHER_SADDR,
+	SKEL_LOAD_CT_MARK,
+	SKEL_LOAD_CT_DIRECTION,
 	SKEL_LOAD_CT_STATUS,
 	SKEL_LOAD_ADDR_TYPE, /* what the FIB says of the destination */
 	SKEL_MASK,           /* a: register, b: and, c: xor */
 	SKEL_MASK_ADDR,      /* a: register, bits: prefix length */
 	SKEL_SWAP,           /* a: register: host to network order */
 	SKEL_IS,             /* a: register, b: value */
-	SKEL_IS_BYTES,       /* a: register, bytes */
+	SKEL_IS_NOT,
+	SKEL_IS_BYTES, /* a: register, bytes */
 	SKEL_IS_NOT_BYTES,
 	SKEL_RANDOM,       /* a: register, b: modulus */
 	SKEL_LOOKUP,       /* a: register, set: must hold */
@@ -35,7 +41,9 @@ enum skel_op {
 	SKEL_ZERO,         /* a: register */
 	SKEL_SET_PRIORITY, /* a: register */
 	SKEL_SET_MARK,
-	SKEL_DNAT, /* a: register of the address, the port is behind it */
+	SKEL_SET_CT_MARK,
+	SKEL_SET_ETHER_DADDR, /* a: register */
+	SKEL_DNAT,            /* a: register of the address, the port is behind it */
 	SKEL_MASQUERADE,
 	SKEL_REJECT_RESET,
 	SKEL_REJECT,
@@ -60,7 +68,24 @@ struct skelrule {
 	size_t n;
 };
 
-enum skel_hook { SKEL_NO_HOOK, SKEL_PREROUTING, SKEL_OUTPUT, SKEL_POSTROUTING };
+enum skel_hook {
+	SKEL_NO_HOOK,
+	SKEL_PREROUTING,
+	SKEL_OUTPUT,
+	SKEL_POSTROUTING,
+	SKEL_SENDERS,        /* where a connection came from */
+	SKEL_REPLIES,        /* of pods */
+	SKEL_REPLIES_OUTPUT, /* of the node itself */
+	SKEL_HOOKS
+};
+
+/* Where in the kernel a chain hangs. */
+struct skel_place {
+	const char *type; /* of the chain */
+	uint32_t hook;    /* NF_INET_… */
+	int32_t priority;
+};
+const struct skel_place *skel_place(enum skel_hook hook);
 
 struct skelchain {
 	char name[24];
@@ -98,6 +123,7 @@ struct skeleton_settings {
 	bool masquerade_all;
 	bool all_node_ports; /* any local address serves node ports */
 	uint32_t masquerade_mark;
+	uint32_t return_mask; /* bits of marks that tell the nodes apart; 0: there is no need to */
 	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT]; /* 0: not used */
 };
 

@@ -4,6 +4,7 @@
  */
 #include "validate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
@@ -11,6 +12,7 @@
 #include "conf/check.h"
 #include "conf/value.h"
 #include "options.h"
+#include "peermarks.h"
 
 /* The one release whose hidden metrics may be asked for. */
 static const char previous_release[] = "1.36";
@@ -67,6 +69,30 @@ int validate_host_port(const char *text, char **ret_host, uint16_t *ret_port, st
 	*ret_host = TAKE(host);
 	*ret_port = (uint16_t)port;
 	return 0;
+}
+
+int validate_mark(const char *text, uint32_t *ret, struct err *e)
+{
+	bool hex = str_starts(text, "0x");
+	const char *digits = hex ? text + 2 : text;
+	size_t n = strspn(digits, hex ? "0123456789abcdefABCDEF" : "0");
+
+	if (!n || n > 8 || digits[n])
+		return err_set(e, ERR_INVALID, "\"%s\" is not a number of the form 0x3f7f", text);
+	*ret = (uint32_t)strtoul(digits, NULL, 16);
+	if (*ret && __builtin_popcount(*ret) < PEERMARKS_MIN_BITS)
+		return err_set(e, ERR_INVALID, "%s has fewer than %d bits", text,
+			       PEERMARKS_MIN_BITS);
+	return 0;
+}
+
+static void check_mark(struct check *c, const char *path)
+{
+	uint32_t mark;
+	struct err e;
+
+	if (validate_mark(check_text(c, path), &mark, &e) < 0)
+		check_problem(c, path, "%s", e.text);
 }
 
 static void check_host_port(struct check *c, const char *path)
@@ -194,6 +220,7 @@ int validate_values(struct json_object *values, struct err *e)
 	check_periods(&c);
 	check_host_port(&c, "healthzBindAddress");
 	check_host_port(&c, "metricsBindAddress");
+	check_mark(&c, "--return-path-mark");
 	check_cidrs(&c, "nodePortAddresses", true);
 	check_detect_local(&c);
 	if (*hidden && !str_eq(hidden, previous_release))

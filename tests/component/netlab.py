@@ -68,7 +68,7 @@ class Ns:
 class Server(threading.Thread):
     """Answers TCP and UDP on a port, both families, with its name and whom it sees."""
 
-    def __init__(self, ns, name, port):
+    def __init__(self, ns, name, port, address="::"):
         super().__init__(daemon=True)
         self.name_, self.port = name, port
         self.wake = os.pipe()
@@ -77,7 +77,7 @@ class Server(threading.Thread):
             s = ns.socket(socket.AF_INET6, kind)
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("::", port))
+            s.bind((address, port))
             if kind == socket.SOCK_STREAM:
                 s.listen(64)
             self.socks.append(s)
@@ -240,8 +240,8 @@ class Lab:
             self.client.ip("-6", "route", "add", cidr, "via", "fd50::1")
             self.nodes[1].ip("-6", "route", "add", cidr, "via", "fd50::254")
 
-    def serve(self, ns, name, port):
-        self.servers.append(Server(ns, name, port))
+    def serve(self, ns, name, port, address="::"):
+        self.servers.append(Server(ns, name, port, address))
 
     def close(self):
         for s in self.servers:

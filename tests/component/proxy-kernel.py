@@ -88,7 +88,9 @@ class Kernel(unittest.TestCase):
 
     def test_4_nothing_went_wrong(self):
         wrong = [x for x in self.proxy.logged().splitlines() if x[:1] in "EW" and "oomScoreAdj" not in x]
-        self.assertEqual(wrong, [])
+        # this user may not patch Nodes: told once
+        self.assertEqual(len(wrong), 1, wrong)
+        self.assertIn("annotation keelson.io/return-path", wrong[0])
 
     def test_5_cleanup(self):
         if not shutil.which("nft"):

@@ -164,6 +164,22 @@ static void load(struct state *s, const struct skelop *o)
 		snprintf(name, sizeof(name), "%s", p->iif ? p->iif : "");
 		memcpy(s->reg + 4 * o->a, name, sizeof(name));
 		break;
+	case SKEL_LOAD_IIF:
+		set(s, o->a, p->iif_index);
+		break;
+	case SKEL_LOAD_OIF:
+		set(s, o->a, p->oif_index);
+		break;
+	case SKEL_LOAD_ETHER_SADDR:
+		set(s, o->a + 1, 0);
+		memcpy(s->reg + 4 * o->a, p->ether_saddr, MAC_BYTES);
+		break;
+	case SKEL_LOAD_CT_MARK:
+		set(s, o->a, p->ct_mark);
+		break;
+	case SKEL_LOAD_CT_DIRECTION:
+		set(s, o->a, p->reply);
+		break;
 	case SKEL_LOAD_CT_STATUS:
 		set(s, o->a, p->dnat ? IPS_DST_NAT : 0);
 		break;
@@ -218,6 +234,9 @@ static enum step act(struct state *s, const struct skelop *o)
 	case SKEL_SET_MARK:
 		s->p->mark = get(s, o->a);
 		return NEXT_OP;
+	case SKEL_SET_CT_MARK:
+		s->p->ct_mark = get(s, o->a);
+		return NEXT_OP;
 	case SKEL_JUMP:
 		return jump_to(s, o->name, true);
 	case SKEL_GOTO:
@@ -259,6 +278,8 @@ static enum step run_op(struct state *s, const struct skelop *o)
 		return NEXT_OP;
 	case SKEL_IS:
 		return match(get(s, o->a) == o->b);
+	case SKEL_IS_NOT:
+		return match(get(s, o->a) != o->b);
 	case SKEL_IS_BYTES:
 		return match(!memcmp(s->reg + 4 * o->a, o->bytes, o->len));
 	case SKEL_IS_NOT_BYTES:

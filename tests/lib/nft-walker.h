@@ -25,6 +25,9 @@ struct walk_packet {
 	uint16_t dport;
 	uint8_t proto;
 	const char *iif;
+	uint32_t iif_index, oif_index, ct_mark;
+	uint8_t ether_saddr[MAC_BYTES];
+	bool reply;       /* of its connection */
 	bool local_daddr; /* the FIB says so */
 	uint32_t mark, priority;
 	bool dnat, masquerade; /* out */

@@ -9,9 +9,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "kube/codec.h"
+#include "peermarks.h"
 #include "peers.h"
+#include "returnplan.h"
 
-enum { LAN = 2, VXLAN = 3, TUNNEL = 4 /* without Ethernet addresses */ };
+enum { LAN = 2, VXLAN = 3, TUNNEL = 4 /* without Ethernet addresses */, STORAGE = 5 };
 
 #define RECORD(boot, links) "{\\\"bootID\\\":\\\"" boot "\\\",\\\"links\\\":{" links "}}"
 #define LINK(address, mac) "\\\"" address "\\\":\\\"" mac "\\\""
@@ -47,46 +49,53 @@ static const struct {
 	  { { "10.1.2.0", "192.0.2.2", LAN }, { "192.0.2.2", NULL, LAN } },
 	  { 0 },
 	  "sender 02:00:00:00:00:02 dev 2 n2\n"
-	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
-	  "symmetric 10.1.2.0/24\nsymmetric 192.0.2.2/32\n" },
+	  "direct 02:00:00:00:00:02 dev 2 10.1.2.0/24\n"
+	  "direct 02:00:00:00:00:02 dev 2 192.0.2.2/32\n"
+	  "symmetric dev 2 10.1.2.0/24\n"
+	  "symmetric dev 2 192.0.2.2/32\n" },
 	{ "pods over a VXLAN, the node itself on the link",
 	  lan_json,
 	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "192.0.2.2", NULL, LAN } },
 	  { "192.0.2.2", "02:aa:00:00:00:02" },
-	  "sender 02:00:00:00:00:02 dev 2 n2\nsender 02:aa:00:00:00:02 dev 3 n2\n"
-	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
-	  "direct 02:aa:00:00:00:02 10.1.2.0/24\ndirect 02:aa:00:00:00:02 192.0.2.2/32\n"
-	  "symmetric 10.1.2.0/24\nsymmetric 192.0.2.2/32\n" },
+	  "sender 02:00:00:00:00:02 dev 2 n2\n"
+	  "sender 02:aa:00:00:00:02 dev 3 n2\n"
+	  "direct 02:00:00:00:00:02 dev 2 192.0.2.2/32\n"
+	  "direct 02:aa:00:00:00:02 dev 3 10.1.2.0/24\n"
+	  "symmetric dev 2 192.0.2.2/32\n"
+	  "symmetric dev 3 10.1.2.0/24\n" },
 	{ "pods over a VXLAN whose other end is not known",
 	  lan_json,
 	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "192.0.2.2", NULL, LAN } },
 	  { 0 },
 	  "sender 02:00:00:00:00:02 dev 2 n2\n"
-	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
-	  "symmetric 192.0.2.2/32\nnode n2, 10.1.2.0/24: its tunnel end is not known\n" },
+	  "direct 02:00:00:00:00:02 dev 2 192.0.2.2/32\n"
+	  "symmetric dev 2 192.0.2.2/32\n"
+	  "node n2, 10.1.2.0/24: its tunnel end is not known\n" },
 	{ "a node behind a router, pods over a VXLAN",
 	  NODE("n2", "b2", RECORD("b2", LINK("198.51.100.2", "02:00:00:00:00:02")),
 	       IP("198.51.100.2"), "\"10.1.2.0/24\""),
 	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "198.51.100.2", "192.0.2.254", LAN } },
 	  { "198.51.100.2", "02:aa:00:00:00:02" },
 	  "sender 02:aa:00:00:00:02 dev 3 n2\n"
-	  "direct 02:aa:00:00:00:02 10.1.2.0/24\ndirect 02:aa:00:00:00:02 198.51.100.2/32\n"
-	  "symmetric 10.1.2.0/24\nnode n2, 198.51.100.2/32: it is reached through a router\n" },
+	  "direct 02:aa:00:00:00:02 dev 3 10.1.2.0/24\n"
+	  "symmetric dev 3 10.1.2.0/24\n"
+	  "node n2, 198.51.100.2/32: it is reached through a router\n" },
 	{ "a tunnel without Ethernet addresses",
 	  lan_json,
 	  { { "10.1.2.0", NULL, TUNNEL }, { "192.0.2.2", NULL, LAN } },
 	  { 0 },
 	  "sender 02:00:00:00:00:02 dev 2 n2\n"
-	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
-	  "symmetric 192.0.2.2/32\n"
+	  "direct 02:00:00:00:00:02 dev 2 192.0.2.2/32\n"
+	  "symmetric dev 2 192.0.2.2/32\n"
 	  "node n2, 10.1.2.0/24: it is reached over a device without Ethernet addresses\n" },
 	{ "no route",
 	  lan_json,
 	  { { "192.0.2.2", NULL, LAN } },
 	  { 0 },
 	  "sender 02:00:00:00:00:02 dev 2 n2\n"
-	  "direct 02:00:00:00:00:02 10.1.2.0/24\ndirect 02:00:00:00:00:02 192.0.2.2/32\n"
-	  "symmetric 192.0.2.2/32\nnode n2, 10.1.2.0/24: there is no route to it\n" },
+	  "direct 02:00:00:00:00:02 dev 2 192.0.2.2/32\n"
+	  "symmetric dev 2 192.0.2.2/32\n"
+	  "node n2, 10.1.2.0/24: there is no route to it\n" },
 	{ "a node that rebooted since it said so",
 	  NODE("n2", "b3", RECORD("b2", LINK("192.0.2.2", "02:00:00:00:00:02")), IP("192.0.2.2"),
 	       ""),
@@ -104,7 +113,16 @@ static const struct {
 	       IP("192.0.2.2"), ""),
 	  { { "192.0.2.2", NULL, LAN }, { "192.0.2.9", NULL, LAN } },
 	  { 0 },
-	  "symmetric 192.0.2.2/32\n" },
+	  "symmetric dev 2 192.0.2.2/32\n" },
+	{ "a link whose address the own Node does not tell",
+	  lan_json,
+	  { { "10.1.2.0", "192.0.2.2", STORAGE }, { "192.0.2.2", NULL, STORAGE } },
+	  { 0 },
+	  "sender 02:00:00:00:00:02 dev 5 n2\n"
+	  "direct 02:00:00:00:00:02 dev 5 10.1.2.0/24\n"
+	  "direct 02:00:00:00:00:02 dev 5 192.0.2.2/32\n"
+	  "node n2, 10.1.2.0/24: it is reached over a device without an address of this Node\n"
+	  "node n2, 192.0.2.2/32: it is reached over a device without an address of this Node\n" },
 };
 
 static struct peers_node *read_node(const char *json)
@@ -125,10 +143,11 @@ static void tell(const struct peers *p, struct str *out)
 		str_printf(out, "sender %s dev %d %s\n", mac_text(p->senders.v[i].mac, m),
 			   p->senders.v[i].dev, p->senders.v[i].node);
 	for (size_t i = 0; i < p->direct.n; i++)
-		str_printf(out, "direct %s %s\n", mac_text(p->direct.v[i].mac, m),
-			   prefix_text(&p->direct.v[i].from, a));
+		str_printf(out, "direct %s dev %d %s\n", mac_text(p->direct.v[i].mac, m),
+			   p->direct.v[i].dev, prefix_text(&p->direct.v[i].from, a));
 	for (size_t i = 0; i < p->symmetric.n; i++)
-		str_printf(out, "symmetric %s\n", prefix_text(&p->symmetric.v[i], a));
+		str_printf(out, "symmetric dev %d %s\n", p->symmetric.v[i].dev,
+			   prefix_text(&p->symmetric.v[i].to, a));
 	for (size_t i = 0; p->incapable && p->incapable[i]; i++)
 		str_printf(out, "%s\n", p->incapable[i]);
 }
@@ -152,6 +171,7 @@ static netstate_links links_of_n1(void)
 	add_link(&links, LAN, "eth0", "", "02:00:00:00:00:01");
 	add_link(&links, VXLAN, "flannel.1", "vxlan", "02:aa:00:00:00:01");
 	add_link(&links, TUNNEL, "wg0", "wireguard", NULL);
+	add_link(&links, STORAGE, "eth1", "", "02:00:00:00:01:01");
 	return links;
 }
 
@@ -168,16 +188,19 @@ static void peers_are_told_apart(void **state)
 {
 	netstate_links links = links_of_n1();
 	netstate_addresses addresses = { 0 };
+	struct peers_node *self = read_node(self_json);
 
 	(void)state;
+	vec_push(&addresses,
+		 (struct netstate_address){ .dev = LAN, .addr = address("192.0.2.1"), .bits = 24 });
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct peers_node *node = read_node(cases[i].node);
-		const struct peers_node *nodes[] = { node };
+		const struct peers_node *nodes[] = { node, self };
 		struct peers_route routes[3];
 		netstate_neighbours tunnels = { 0 };
 		struct peers_input in = { .self = "n1",
 					  .nodes = nodes,
-					  .n_nodes = 1,
+					  .n_nodes = 2,
 					  .links = &links,
 					  .addresses = &addresses,
 					  .tunnels = &tunnels,
@@ -208,6 +231,198 @@ static void peers_are_told_apart(void **state)
 		vec_fini(&tunnels);
 		peers_node_free(node);
 	}
+	peers_node_free(self);
+	vec_fini(&links);
+	vec_fini(&addresses);
+}
+
+/* A packet that another node brings back to the node of its own address would be taken for a lie.
+ */
+static void pairs_of_one_node(void **state)
+{
+	struct peers_node *self = read_node(self_json), *other = read_node(lan_json);
+	const struct peers_node *nodes[] = { self, other };
+	netstate_links links = { 0 };
+	netstate_addresses addresses = { 0 };
+	netstate_neighbours tunnels = { 0 };
+	struct peers_input in = { .self = "n1",
+				  .nodes = nodes,
+				  .n_nodes = 2,
+				  .links = &links,
+				  .addresses = &addresses,
+				  .tunnels = &tunnels };
+	AUTO_STR got = { 0 };
+	struct peers p;
+	char a[ADDR_TEXT], b[PREFIX_TEXT];
+
+	(void)state;
+	peers_make(&in, &p);
+	for (size_t i = 0; i < p.same_node.n; i++)
+		str_printf(&got, "%s %s\n", addr_text(&p.same_node.v[i].from, a),
+			   prefix_text(&p.same_node.v[i].to, b));
+	assert_string_equal(str_text(&got), "192.0.2.2 10.1.2.0/24\n192.0.2.2 192.0.2.2/32\n");
+	peers_fini(&p);
+	peers_node_free(self);
+	peers_node_free(other);
+}
+
+/* --- marks --- */
+
+static void add_sender(struct peers *p, int dev, unsigned n)
+{
+	struct peers_sender s = { .dev = dev,
+				  .mac = { 2, 0, 0, 0, (uint8_t)(n >> 8), (uint8_t)n } };
+
+	vec_push(&p->senders, s);
+}
+
+static bool is_within(uint32_t mark, uint32_t mask)
+{
+	return mark && !(mark & ~mask);
+}
+
+/* Whoever has a mark keeps it, whoever comes gets one of the device's, nobody shares one. */
+static void marks_stay_with_their_senders(void **state)
+{
+	static const uint32_t masks[] = { 0x3f7f, 0xffff0000, 0x5555, 0xf };
+	netstate_links links = links_of_n1();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
+		struct peers one = { 0 }, two = { 0 };
+		struct peermarks none = { 0 }, have;
+		struct err e;
+
+		add_sender(&one, LAN, 1);
+		add_sender(&one, LAN, 3);
+		add_sender(&one, VXLAN, 1);
+		assert_int_equal(peermarks_assign(&none, &links, masks[i], &one, &e), 0);
+		peermarks_of(&one, &have);
+		assert_string_equal(one.slot[0].name, "eth0");
+		assert_string_equal(one.slot[1].name, "flannel.1");
+		add_sender(&two, LAN, 2);
+		add_sender(&two, LAN, 3);
+		add_sender(&two, VXLAN, 1);
+		add_sender(&two, STORAGE, 1);
+		assert_int_equal(peermarks_assign(&have, &links, masks[i], &two, &e), 0);
+		assert_int_equal(two.senders.v[1].mark, one.senders.v[1].mark);
+		assert_int_equal(two.senders.v[2].mark, one.senders.v[2].mark);
+		for (size_t k = 0; k < two.senders.n; k++) {
+			uint32_t mark = two.senders.v[k].mark;
+			uint32_t slot = mark & peermarks_slot_bits(masks[i], 0);
+
+			assert_true(is_within(mark, masks[i]));
+			for (size_t n = 0; n < k; n++)
+				assert_int_not_equal(mark, two.senders.v[n].mark);
+			assert_int_equal(slot, peermarks_slot_bits(masks[i], k < 2    ? 1
+									     : k == 2 ? 2
+										      : 3));
+		}
+		peermarks_fini(&have);
+		peers_fini(&one);
+		peers_fini(&two);
+	}
+	vec_fini(&links);
+}
+
+static void marks_run_out(void **state)
+{
+	netstate_links links = links_of_n1();
+	struct peermarks none = { 0 };
+	struct peers p = { 0 };
+	struct err e;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		add_sender(&p, LAN, i);
+	assert_int_equal(peermarks_assign(&none, &links, 0xf, &p, &e), -1);
+	assert_non_null(strstr(e.text, "room for 3 nodes"));
+	assert_int_equal(p.senders.n, 0);
+	assert_int_equal(p.mask, 0);
+	for (int dev = 1; dev <= PEERS_SLOTS + 1; dev++)
+		add_sender(&p, dev, 1);
+	assert_int_equal(peermarks_assign(&none, &links, 0xff, &p, &e), -1);
+	assert_non_null(strstr(e.text, "devices"));
+	add_sender(&p, LAN, 1);
+	assert_int_equal(peermarks_assign(&none, &links, 0x7, &p, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+	peers_fini(&p);
+	vec_fini(&links);
+}
+
+/* A device that comes anew has another index: its slot is another one's then. */
+static void slots_follow_devices(void **state)
+{
+	netstate_links links = links_of_n1();
+	struct peermarks have = { .slot = { { 77, "gone0" }, { VXLAN, "flannel.1" } } };
+	struct peers p = { 0 };
+	struct err e;
+
+	(void)state;
+	add_sender(&p, LAN, 1);
+	add_sender(&p, VXLAN, 1);
+	assert_int_equal(peermarks_assign(&have, &links, 0x3f7f, &p, &e), 0);
+	assert_int_equal(p.slot[0].dev, LAN);
+	assert_int_equal(p.slot[1].dev, VXLAN);
+	peers_fini(&p);
+	vec_fini(&links);
+}
+
+static void somebody_elses_rules_are_seen(void **state)
+{
+	static const struct {
+		struct netstate_rule rule;
+		int want;
+	} table[] = {
+		{ { .mark = 0x4000, .mask = 0x4000 }, 0 },      /* the agent's */
+		{ { .mark = 0x10000, .mask = 0xffff0000 }, 0 }, /* Calico's */
+		{ { .mark = 0x80, .mask = 0x80 }, 0 },          /* AWS' */
+		{ { .mark = 0x100, .mask = 0xf00 }, -1 },       /* Cilium's */
+		{ { .mark = 1, .mask = 0xffffffff }, -1 },
+		{ { .mark = 1, .mask = 0xffffffff, .ours = true }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		netstate_rules rules = { 0 };
+		struct err e = { 0 };
+
+		vec_push(&rules, table[i].rule);
+		assert_int_equal(returnplan_check(&rules, 0x3f7f, &e), table[i].want);
+		assert_int_equal(e.code == ERR_CONFLICT, table[i].want < 0);
+		vec_fini(&rules);
+	}
+}
+
+static void replies_have_a_way(void **state)
+{
+	netstate_links links = links_of_n1();
+	struct peermarks none = { 0 };
+	struct returnplan plan;
+	struct peers p = { 0 };
+	struct err e;
+
+	(void)state;
+	add_sender(&p, LAN, 1);
+	add_sender(&p, VXLAN, 1);
+	assert_int_equal(peermarks_assign(&none, &links, 0x3f7f, &p, &e), 0);
+	returnplan_make(&p, true, &plan);
+	assert_int_equal(plan.rules.n, 4);
+	assert_int_equal(plan.routes.n, 4);
+	assert_int_equal(plan.neighbours.n, 4);
+	for (size_t i = 0; i < plan.rules.n; i++) {
+		assert_true(returnplan_is_table(plan.rules.v[i].table));
+		/* a packet without a mark is not concerned */
+		assert_int_not_equal(plan.rules.v[i].mark, 0);
+		assert_int_equal(plan.rules.v[i].mark & ~0x3f7fu, 0);
+		assert_true(returnplan_is_next_hop(&plan.routes.v[i].via));
+		assert_int_equal(plan.routes.v[i].dst.bits, 0);
+	}
+	returnplan_fini(&plan);
+	returnplan_make(&p, false, &plan);
+	assert_int_equal(plan.rules.n, 2);
+	returnplan_fini(&plan);
+	peers_fini(&p);
 	vec_fini(&links);
 }
 
@@ -254,6 +469,12 @@ int main(void)
 		cmocka_unit_test(peers_are_told_apart),
 		cmocka_unit_test(targets_are_all_but_the_own),
 		cmocka_unit_test(the_record_is_read_back),
+		cmocka_unit_test(pairs_of_one_node),
+		cmocka_unit_test(marks_stay_with_their_senders),
+		cmocka_unit_test(marks_run_out),
+		cmocka_unit_test(slots_follow_devices),
+		cmocka_unit_test(somebody_elses_rules_are_seen),
+		cmocka_unit_test(replies_have_a_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

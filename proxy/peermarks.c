@@ -1,0 +1,269 @@
+/* Marks of senders (contract in peermarks.h). Pure. */
+#include "peermarks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+void peermarks_fini(struct peermarks *m)
+{
+	vec_fini(&m->marks);
+}
+
+static unsigned width(uint32_t mask)
+{
+	return (unsigned)__builtin_popcount(mask);
+}
+
+/* The bits of value laid out over those of mask, lowest first. */
+static uint32_t deposit(uint32_t value, uint32_t mask)
+{
+	uint32_t out = 0;
+
+	for (uint32_t bit = 1; bit && value; bit <<= 1) {
+		if (!(mask & bit))
+			continue;
+		if (value & 1)
+			out |= bit;
+		value >>= 1;
+	}
+	return out;
+}
+
+static uint32_t extract(uint32_t mark, uint32_t mask)
+{
+	uint32_t out = 0, place = 1;
+
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		if (!(mask & bit))
+			continue;
+		if (mark & bit)
+			out |= place;
+		place <<= 1;
+	}
+	return out;
+}
+
+static unsigned id_bits(uint32_t mask)
+{
+	return width(mask) - PEERMARKS_SLOT_BITS;
+}
+
+uint32_t peermarks_slot_bits(uint32_t mask, unsigned slot)
+{
+	return deposit((slot ? slot : (1u << PEERMARKS_SLOT_BITS) - 1) << id_bits(mask), mask);
+}
+
+/* --- slots --- */
+
+/* The number of the device, 1 …; 0: it has none. */
+static unsigned slot_of(const struct peers_slot *slots, int dev)
+{
+	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
+		if (slots[i].dev == dev)
+			return i + 1;
+	}
+	return 0;
+}
+
+static bool is_used(const struct peers *p, int dev)
+{
+	for (size_t i = 0; i < p->senders.n; i++) {
+		if (p->senders.v[i].dev == dev)
+			return true;
+	}
+	return false;
+}
+
+static void keep_slots(const struct peermarks *have, struct peers *p)
+{
+	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
+		if (have->slot[i].dev && is_used(p, have->slot[i].dev))
+			p->slot[i].dev = have->slot[i].dev;
+	}
+}
+
+static int take_slots(struct peers *p, struct err *e)
+{
+	for (size_t i = 0; i < p->senders.n; i++) {
+		unsigned free_slot = slot_of(p->slot, 0);
+
+		if (slot_of(p->slot, p->senders.v[i].dev))
+			continue;
+		if (!free_slot)
+			return err_set(e, ERR_UNIMPLEMENTED,
+				       "other nodes' packets come in by more than %d devices",
+				       PEERS_SLOTS);
+		p->slot[free_slot - 1].dev = p->senders.v[i].dev;
+	}
+	return 0;
+}
+
+static void name_slots(const netstate_links *names, struct peers *p)
+{
+	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
+		for (size_t k = 0; k < names->n; k++) {
+			if (p->slot[i].dev && names->v[k].index == p->slot[i].dev)
+				memcpy(p->slot[i].name, names->v[k].name, IFNAMSIZ);
+		}
+	}
+}
+
+/* --- ids --- */
+
+static bool keeps(const struct peermark *m, uint32_t mask, uint32_t slot)
+{
+	return (m->mark & ~mask) == 0 && extract(m->mark, mask) >> id_bits(mask) == slot;
+}
+
+static struct peers_sender *sender_at(struct peers *p, int dev, const uint8_t *mac)
+{
+	size_t low = 0, high = p->senders.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct peers_sender *s = &p->senders.v[middle];
+		int order = s->dev != dev ? s->dev - dev : memcmp(s->mac, mac, MAC_BYTES);
+
+		if (!order)
+			return s;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static uint32_t max_id(uint32_t mask)
+{
+	return id_bits(mask) < 16 ? (1u << id_bits(mask)) - 1 : UINT16_MAX;
+}
+
+/* Ids above all that were there first: connections may still carry those that are free now. */
+static uint32_t free_id(const bool *used, uint32_t highest, uint32_t max)
+{
+	for (uint32_t i = highest + 1; i <= max; i++) {
+		if (!used[i])
+			return i;
+	}
+	for (uint32_t i = 1; i <= highest; i++) {
+		if (!used[i])
+			return i;
+	}
+	return 0;
+}
+
+struct ids_of_slot {
+	bool *used; /* by id */
+	uint32_t highest, max;
+};
+
+static void keep_ids(const struct peermarks *have, struct peers *p, uint32_t slot,
+		     struct ids_of_slot *ids)
+{
+	for (size_t i = 0; i < have->marks.n; i++) {
+		const struct peermark *m = &have->marks.v[i];
+		uint32_t number = extract(m->mark, p->mask);
+		struct peers_sender *s;
+
+		if (number >> id_bits(p->mask) == slot && (number & ids->max) > ids->highest)
+			ids->highest = number & ids->max;
+		s = sender_at(p, p->slot[slot - 1].dev, m->mac);
+		if (s && keeps(m, p->mask, slot) && (number & ids->max)) {
+			s->mark = m->mark;
+			ids->used[number & ids->max] = true;
+		}
+	}
+}
+
+static int take_ids(struct peers *p, uint32_t slot, struct ids_of_slot *ids, struct err *e)
+{
+	for (size_t i = 0; i < p->senders.n; i++) {
+		struct peers_sender *s = &p->senders.v[i];
+		uint32_t id;
+
+		if (s->dev != p->slot[slot - 1].dev || s->mark)
+			continue;
+		id = free_id(ids->used, ids->highest, ids->max);
+		if (!id)
+			return err_set(e, ERR_INVALID, "mark 0x%x has room for %u nodes a device",
+				       p->mask, ids->max);
+		ids->used[id] = true;
+		if (id > ids->highest)
+			ids->highest = id;
+		s->mark = deposit(slot << id_bits(p->mask) | id, p->mask);
+	}
+	return 0;
+}
+
+static int number_senders(const struct peermarks *have, struct peers *p, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t slot = 1; r == 0 && slot <= PEERS_SLOTS; slot++) {
+		struct ids_of_slot ids = { .max = max_id(p->mask) };
+
+		if (!p->slot[slot - 1].dev)
+			continue;
+		ids.used = mem_calloc((size_t)ids.max + 1, sizeof(*ids.used));
+		keep_ids(have, p, slot, &ids);
+		r = take_ids(p, slot, &ids, e);
+		free(ids.used);
+	}
+	return r;
+}
+
+int peermarks_assign(const struct peermarks *have, const netstate_links *names, uint32_t mask,
+		     struct peers *p, struct err *e)
+{
+	int r = 0;
+
+	p->mask = mask;
+	if (!p->senders.n) {
+		p->mask = 0;
+		return 0;
+	}
+	if (width(mask) < PEERMARKS_MIN_BITS)
+		r = err_set(e, ERR_INVALID, "mark 0x%x has fewer than %d bits", mask,
+			    PEERMARKS_MIN_BITS);
+	if (r == 0)
+		keep_slots(have, p);
+	if (r == 0)
+		r = take_slots(p, e);
+	if (r == 0)
+		r = number_senders(have, p, e);
+	if (r < 0) {
+		p->mask = 0;
+		memset(p->slot, 0, sizeof(p->slot));
+		p->senders.n = p->direct.n = 0;
+		return -1;
+	}
+	name_slots(names, p);
+	return 0;
+}
+
+static int by_mark(const void *a, const void *b)
+{
+	const struct peermark *x = a, *y = b;
+
+	return (x->mark > y->mark) - (x->mark < y->mark);
+}
+
+void peermarks_of(const struct peers *p, struct peermarks *ret)
+{
+	struct peermarks m = { 0 };
+
+	memcpy(m.slot, p->slot, sizeof(m.slot));
+	for (size_t i = 0; i < p->senders.n; i++) {
+		struct peermark one = { .mark = p->senders.v[i].mark };
+
+		memcpy(one.mac, p->senders.v[i].mac, MAC_BYTES);
+		vec_push(&m.marks, one);
+	}
+	if (m.marks.n)
+		qsort(m.marks.v, m.marks.n, sizeof(*m.marks.v), by_mark);
+	*ret = m;
+}

@@ -1,0 +1,90 @@
+/* Routing of replies (contract in returnplan.h). Pure. */
+#include "returnplan.h"
+
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* Link-local: no route of anybody's leads to them. */
+static const struct addr next_hop4 = { .len = 4, .b = { 169, 254, 75, 75 } };
+static const struct addr next_hop6 = { .len = 16, .b = { 0xfe, 0x80, [14] = 0x4b, [15] = 0x4b } };
+static const uint8_t nobody[MAC_BYTES] = { 0x02, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+bool returnplan_is_table(uint32_t table)
+{
+	return table > RETURNPLAN_TABLE && table <= RETURNPLAN_TABLE + PEERS_SLOTS;
+}
+
+bool returnplan_is_next_hop(const struct addr *a)
+{
+	return !addr_cmp(a, &next_hop4) || !addr_cmp(a, &next_hop6);
+}
+
+static void add_slot(const struct peers *p, unsigned slot, const struct addr *via,
+		     struct returnplan *ret)
+{
+	const struct addr any = { .len = via->len };
+	struct netstate_rule rule = { .ipv6 = via->len == 16,
+				      .priority = RETURNPLAN_PRIORITY,
+				      .mark = peermarks_slot_bits(p->mask, slot),
+				      .mask = peermarks_slot_bits(p->mask, 0),
+				      .table = RETURNPLAN_TABLE + slot,
+				      .ours = true };
+	struct netstate_route route = { .table = rule.table,
+					.dst = prefix_of(&any, 0),
+					.via = *via,
+					.dev = p->slot[slot - 1].dev,
+					.onlink = true };
+	struct netstate_neighbour neighbour = { .dev = route.dev, .addr = *via };
+
+	memcpy(neighbour.mac, nobody, MAC_BYTES);
+	vec_push(&ret->rules, rule);
+	vec_push(&ret->routes, route);
+	vec_push(&ret->neighbours, neighbour);
+}
+
+#define SORT(list, cmp) \
+	do { \
+		if ((list)->n) \
+			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
+	} while (0)
+
+void returnplan_make(const struct peers *p, bool v6, struct returnplan *ret)
+{
+	struct returnplan plan = { 0 };
+
+	for (unsigned slot = 1; p->mask && slot <= PEERS_SLOTS; slot++) {
+		if (!p->slot[slot - 1].dev)
+			continue;
+		add_slot(p, slot, &next_hop4, &plan);
+		if (v6)
+			add_slot(p, slot, &next_hop6, &plan);
+	}
+	SORT(&plan.rules, netstate_rule_cmp);
+	SORT(&plan.routes, netstate_route_cmp);
+	SORT(&plan.neighbours, netstate_neighbour_cmp);
+	*ret = plan;
+}
+
+void returnplan_fini(struct returnplan *p)
+{
+	vec_fini(&p->rules);
+	vec_fini(&p->routes);
+	vec_fini(&p->neighbours);
+}
+
+int returnplan_check(const netstate_rules *rules, uint32_t mask, struct err *e)
+{
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct netstate_rule *r = &rules->v[i];
+
+		if (!r->ours && (r->mask & mask))
+			return err_set(e, ERR_CONFLICT,
+				       "an IP rule of preference %u looks at mark 0x%x/0x%x, and "
+				       "--return-path-mark is 0x%x: choose bits that nobody uses",
+				       r->priority, r->mark, r->mask, mask);
+	}
+	return 0;
+}

@@ -1,0 +1,672 @@
+#!/usr/bin/env python3
+"""Who a pod sees when a connection reaches it by another node: three nodes, each with the whole keelson-proxy before a
+real kube-apiserver, a client outside the cluster, captures at client, ingress node and server.
+
+usage: returnpath.py KEELSON_PROXY [SCENARIO ...]     exits 77 when it cannot run here
+
+Every row prints source, way in, place of the endpoint, protocol, family, the address that the server saw and whether
+that is a translation.
+"""
+import ctypes
+import ipaddress
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+import apiserver
+from podrig import LIBC, CLONE_NEWNS, Failed, check, wait
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PORT = 8080
+API = "192.168.50.250"
+FAMILIES = ("IPv4", "IPv6")
+PLACES = {  # place of the endpoint: (node, namespace, IPv4, IPv6)
+    "local": (1, "p11", "10.244.1.11", "fd44:1::11"), "remote": (2, "p21", "10.244.2.21", "fd44:2::21"),
+    "third": (3, "p31", "10.244.3.31", "fd44:3::31"), "host": (2, "n2", "192.168.50.2", "fd50::2")}
+SOURCES = {  # name: (namespace, IPv4, IPv6)
+    "client": ("c", "192.168.50.100", "fd50::100"), "pod of n3": ("p31", "10.244.3.31", "fd44:3::31"),
+    "pod of n2": ("p22", "10.244.2.22", "fd44:2::22"), "endpoint": ("p21", "10.244.2.21", "fd44:2::21"),
+    "n3": ("n3", "192.168.50.3", "fd50::3"), "n2": ("n2", "192.168.50.2", "fd50::2"), "n1": ("n1", "192.168.50.1", "fd50::1"),
+    "pod of n1": ("p11", "10.244.1.11", "fd44:1::11")}
+FIELD = {"IPv4": 1, "IPv6": 2}
+
+
+def masks():
+    """What of mounts this test changes is its own."""
+    if LIBC.unshare(CLONE_NEWNS):
+        apiserver.skip("no right to make a mount namespace: " + os.strerror(ctypes.get_errno()))
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    os.makedirs("/run/netns", exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=True)
+
+
+class Capture(threading.Thread):
+    """Every IP packet of a device, as (outgoing, source, its port, destination, its port)."""
+
+    def __init__(self, ns, dev):
+        super().__init__(daemon=True)
+        self.s = ns.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        self.s.bind((dev, 3))
+        self.s.settimeout(0.2)
+        self.seen, self.over = [], False
+        self.start()
+
+    def run(self):
+        while not self.over:
+            try:
+                data, where = self.s.recvfrom(2048)
+            except TimeoutError:
+                continue
+            except OSError:     # its device went
+                break
+            packet = self.parse(data, where[1])
+            if packet:
+                self.seen.append((where[2] == socket.PACKET_OUTGOING, *packet))
+        self.s.close()
+
+    @staticmethod
+    def parse(data, ethertype):
+        if ethertype == 0x0800 and data[9] in (6, 17):
+            head, source, to = (data[0] & 15) * 4, data[12:16], data[16:20]
+        elif ethertype == 0x86dd and data[6] in (6, 17):
+            head, source, to = 40, data[8:24], data[24:40]
+        else:
+            return None
+        ports = struct.unpack("!HH", data[head:head + 4])
+        return str(ipaddress.ip_address(source)), ports[0], str(ipaddress.ip_address(to)), ports[1]
+
+
+class Cluster:
+    def __init__(self, program):
+        self.program = program
+        self.api = apiserver.Apiserver("--bind-address=0.0.0.0", "--service-cluster-ip-range=10.96.0.0/16,fd96::/112",
+                                       "--service-node-port-range=30000-32000")
+        masks()
+        import netlab       # remembers the namespace it is loaded in: the API server's
+        self.netlab = netlab
+        self.dir = tempfile.mkdtemp(prefix="keelson-return-")
+        self.proxies, self.ports = {}, {}
+        self.lab = netlab.Lab(f"kr{os.getpid()}", {1: [1, 2], 2: [1, 2], 3: [1]})
+        self.join_api()
+        for n in (2, 3):    # host sockets need a route before anything is rewritten
+            for family, cidr, via in (("-4", "10.96.0.0/16", "192.168.50.254"), ("-6", "fd96::/112", "fd50::254")):
+                self.lab.nodes[n].ip(family, "route", "add", cidr, "via", via)
+        for place, (_, ns, v4, v6) in PLACES.items():
+            # a host's answers have the address of the way out, unless its socket has one
+            for address in (("::ffff:" + v4, v6) if place == "host" else ("::",)):
+                self.lab.serve(self.ns(ns), place, PORT, address)
+        self.node_of = {1: "n1", 2: "n2", 3: "n3"}
+        self.build()
+        self.credentials()
+
+    def ns(self, name):
+        if name == "c":
+            return self.lab.client
+        return self.lab.pods.get(name) or self.lab.nodes[int(name[1:])]
+
+    def join_api(self):
+        run = self.netlab.run
+        run("ip", "link", "add", "api0", "type", "veth", "peer", "name", "api", "netns", self.lab.sw.name)
+        self.lab.sw.ip("link", "set", "api", "master", "br0", "up")
+        run("ip", "addr", "add", API + "/24", "dev", "api0")
+        run("ip", "link", "set", "api0", "up")
+
+    def credentials(self):
+        """What a node's own credentials may, with contrib/rbac.yaml applied."""
+        self.api.server = "https://127.0.0.1:6443"
+        env = dict(os.environ, KUBECONFIG=self.api.path("admin.kubeconfig"))
+        done = subprocess.run([os.path.join(apiserver.BIN, "kubectl"), "apply", "-f", ROOT + "/contrib/rbac.yaml"],
+                              env=env, capture_output=True, text=True)
+        check(done.returncode == 0, done.stderr)
+        for n in self.node_of:
+            self.api.cert(f"node{n}", f"/O=system:nodes/CN=system:node:n{n}")
+            self.api.server = f"https://{API}:6443"
+            self.api.kubeconfig(f"node{n}.kubeconfig", f"client-certificate: node{n}.crt, client-key: node{n}.key",
+                                ", tls-server-name: kubernetes.test")
+        self.api.server = "https://127.0.0.1:6443"
+
+    def call(self, method, path, body=None, kind="application/json"):
+        request = urllib.request.Request(self.api.server + path, method=method,
+                                         data=None if body is None else json.dumps(body).encode(),
+                                         headers={"Authorization": "Bearer secret-token", "Content-Type": kind})
+        context = ssl.create_default_context(cafile=self.api.path("ca.crt"))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        try:
+            return json.load(opener.open(request, timeout=30))
+        except urllib.error.HTTPError as e:
+            raise Failed(f"{method} {path}: {e.read().decode()}")
+
+    def node_addresses(self, n):
+        return f"192.168.50.{n}", f"fd50::{n}"
+
+    def sources(self):
+        return SOURCES
+
+    def boot_id(self):
+        with open("/proc/sys/kernel/random/boot_id") as f:
+            return f.read().strip()
+
+    def add_node(self, n):
+        self.call("POST", "/api/v1/nodes", {"metadata": {"name": f"n{n}"},
+                                            "spec": {"podCIDRs": [f"10.244.{n}.0/24", f"fd44:{n}::/64"],
+                                                     "podCIDR": f"10.244.{n}.0/24"}})
+        status = {"addresses": [{"type": "InternalIP", "address": a} for a in self.node_addresses(n)],
+                  "nodeInfo": {k: "" for k in ("machineID", "systemUUID", "kernelVersion", "osImage", "containerRuntimeVersion",
+                                               "kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture")}
+                  | {"bootID": self.boot_id()}}
+        self.call("PATCH", f"/api/v1/nodes/n{n}/status", {"status": status}, "application/merge-patch+json")
+
+    def node(self, n):
+        return self.call("GET", f"/api/v1/nodes/n{n}")
+
+    def record(self, n):
+        return self.node(n)["metadata"].get("annotations", {}).get("keelson.io/return-path")
+
+    def add_service(self, place, number, policy="Cluster", name=None):
+        name = name or place
+        node, _, v4, v6 = PLACES[place]
+        ports = [{"name": p.lower(), "protocol": p, "port": 80, "targetPort": PORT, "nodePort": 30000 + number}
+                 for p in ("TCP", "UDP")]
+        spec = {"type": "LoadBalancer", "externalTrafficPolicy": policy, "ipFamilyPolicy": "RequireDualStack",
+                "clusterIPs": [f"10.96.0.{number}", f"fd96::{number}"], "clusterIP": f"10.96.0.{number}",
+                "ipFamilies": ["IPv4", "IPv6"], "ports": ports,
+                "externalIPs": [f"203.0.113.{number}", f"fd00:113::{number}"]}
+        self.call("POST", "/api/v1/namespaces/default/services", {"metadata": {"name": name}, "spec": spec})
+        ingress = [{"ip": f"203.0.113.{100 + number}", "ipMode": "VIP"}, {"ip": f"fd00:113::{100 + number}", "ipMode": "VIP"}]
+        self.call("PATCH", f"/api/v1/namespaces/default/services/{name}/status",
+                  {"status": {"loadBalancer": {"ingress": ingress}}}, "application/merge-patch+json")
+        for family, address in (("IPv4", v4), ("IPv6", v6)):
+            self.call("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+                      {"metadata": {"name": f"{name}-{family.lower()}", "labels": {"kubernetes.io/service-name": name}},
+                       "addressType": family, "ports": [{"name": p.lower(), "protocol": p, "port": PORT} for p in ("TCP", "UDP")],
+                       "endpoints": [{"addresses": [address], "nodeName": f"n{node}", "conditions": {"ready": True}}]})
+        self.ports[name] = number
+
+    def start(self, n, *more):
+        log = open(self.log_path(n), "ab")
+        args = [self.program, f"--hostname-override=n{n}", f"--kubeconfig={self.api.path(f'node{n}.kubeconfig')}",
+                "--proxy-mode=nftables", "--cluster-cidr=10.244.0.0/16,fd44::/16", "--conntrack-max-per-core=0",
+                "--nodeport-addresses=0.0.0.0/0,::/0", "--v=3", *self.more, *more]
+        self.proxies[n] = self.lab.nodes[n].popen(args, stdout=log, stderr=log)
+
+    def stop(self, n, how=signal.SIGTERM):
+        proxy = self.proxies.pop(n)
+        proxy.send_signal(how)
+        code = proxy.wait(20)
+        check(code == (0 if how == signal.SIGTERM else -how), f"n{n}: the proxy exits {code}: {self.log(n)}")
+
+    def log_path(self, n):
+        return f"{self.dir}/n{n}.log"
+
+    def log(self, n):
+        with open(self.log_path(n), errors="replace") as f:
+            return f.read()
+
+    def nft(self, n, *args):
+        return self.lab.nodes[n].exec("nft", *(args or ("list", "ruleset")))
+
+    def elements(self, n, family, name):
+        text = json.loads(self.lab.nodes[n].exec("nft", "-j", "list", "set" if name != "senders" else "map", family, "keelson",
+                                                 name))
+        return [e for o in text["nftables"] for kind in ("set", "map") for e in o.get(kind, {}).get("elem", [])]
+
+    def settled(self, pairs):
+        """Each node knows the others' senders and masquerades toward none of them."""
+        def ready():
+            try:
+                return all(len(self.elements(n, f, "symmetric")) >= symmetric and len(self.elements(n, f, "senders")) >= senders
+                           for n, (symmetric, senders) in pairs.items() for f in ("ip", "ip6"))
+            except (subprocess.CalledProcessError, json.JSONDecodeError):
+                return False
+        wait(ready, 30, lambda: "\n".join(f"n{n}: {self.log(n)[-1500:]}\n{self.nft(n)[-6000:]}" for n in self.proxies))
+
+    def masqueraded(self):
+        """keelson_masqueraded_ranges of each node's metrics."""
+        out = {}
+        for n in self.proxies:
+            with self.ns(f"n{n}").socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+                s.settimeout(2)
+                try:
+                    s.connect(("127.0.0.1", 10249))
+                    s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                    text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+                except OSError:
+                    continue
+            out[n] = int(text.split("\nkeelson_masqueraded_ranges ")[1].split("\n")[0])
+        return out
+
+    def close(self):
+        for n in list(self.proxies):
+            self.proxies[n].kill()
+            self.proxies[n].wait()
+        self.lab.close()
+        self.api.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def front_of(cluster, service, way, family):
+    """Address and port by which a service is reached through n1."""
+    number, six = cluster.ports[service], family == "IPv6"
+    return {"NodePort": ("fd50::1" if six else "192.168.50.1", 30000 + number),
+            "ClusterIP": (f"fd96::{number}" if six else f"10.96.0.{number}", 80),
+            "ExternalIP": (f"fd00:113::{number}" if six else f"203.0.113.{number}", 80),
+            "LoadBalancer": (f"fd00:113::{100 + number}" if six else f"203.0.113.{100 + number}", 80)}[way]
+
+
+ROWS = [(source, way, place)
+        for source, ways, places in (
+            ("client", ("NodePort", "ClusterIP", "ExternalIP", "LoadBalancer"), ("local", "remote", "third", "host")),
+            ("pod of n3", ("NodePort",), ("local", "remote", "third", "host")),
+            ("pod of n2", ("NodePort", "ClusterIP"), ("local", "remote", "third", "host")),
+            ("endpoint", ("NodePort", "ClusterIP"), ("remote",)),
+            ("n3", ("NodePort", "ClusterIP"), ("local", "remote", "third", "host")),
+            ("n2", ("NodePort",), ("local", "remote", "third", "host")),
+            ("n1", ("NodePort", "ClusterIP"), ("local", "remote", "third", "host")),
+            ("pod of n1", ("NodePort", "ClusterIP"), ("local", "remote", "third", "host")))
+        for way in ways for place in places]
+
+
+def translated(source, way, place):
+    """Why a row's client address must be another one: the only reasons there are."""
+    if SOURCES[source][0] == PLACES[place][1]:
+        return "hairpin"
+    if source in ("n2", "n3") and int(source[1]) == PLACES[place][0] and way == "NodePort":
+        return "back to its own node"
+    return None
+
+
+def run_row(cluster, row, proto, family, expect_snat, captures):
+    source, way, place = row
+    service = place
+    address, port = front_of(cluster, service, way, family)
+    where = cluster.sources()[source]
+    ns, own = cluster.ns(where[0]), where[FIELD[family]]
+    for c in captures.values():
+        c.seen.clear()
+    got = cluster.netlab.probe(ns, proto, address, port, timeout=1.5)
+    check(isinstance(got, tuple) and got[0] == place, f"{row} {proto} {family}: {got}")
+    snat = got[1] != own
+    print(f"{source:10} {way:12} {place:7} {proto} {family}  seen {got[1]:16} {'SNAT: ' + str(expect_snat) if snat else ''}", flush=True)
+    masked = expect_snat and expect_snat.startswith("peer") and got[1] == own     # its own address is that already
+    check(masked or snat == bool(expect_snat), f"{row} {proto} {family}: the server saw {got[1]}, own address {own}")
+    if source == "client":
+        check_wire(row, proto, family, captures, own, got[1], address, port, PLACES[place])
+
+
+def check_wire(row, proto, family, captures, own, seen, address, port, place):
+    """Addresses at the client, at the ingress node and at the server."""
+    server = place[FIELD[family] + 1]
+    normal = lambda a: str(ipaddress.ip_address(a))
+    time.sleep(0.02)
+    at = {name: list(c.seen) for name, c in captures.items()}
+    sent = [p for p in at["client"] if p[0] and p[3:] == (normal(address), port) and p[1] == normal(own)]
+    back = [p for p in at["client"] if not p[0] and p[1:3] == (normal(address), port) and p[3] == normal(own)]
+    stray = [p for p in at["client"] if not p[0] and p[1] == normal(server) and p[2] == PORT]
+    check(sent and back and not stray, f"{row} {proto} {family} at the client: {at['client']}")
+    if place[0] == 1:
+        return
+    passed = at["ingress"] + at["tunnel"]
+    there = [p for p in passed if p[0] and p[1] == normal(seen) and p[3:] == (normal(server), PORT)]
+    home = [p for p in passed if not p[0] and p[1:3] == (normal(server), PORT) and p[3] == normal(seen)]
+    check(there and home, f"{row} {proto} {family} at the ingress node: {passed}")
+    if "server " + place[1] in at:
+        seen_there = at["server " + place[1]]
+        check([p for p in seen_there if p[1] == normal(seen) and p[3:] == (normal(server), PORT)],
+              f"{row} {proto} {family} at the server: {seen_there}")
+
+
+def incapable_of(row, incapable):
+    """The node that chooses the endpoint masquerades toward another one unless both return replies; a pod's own way to a
+    service address is never masqueraded."""
+    source, way, place = row
+    chooser = int(SOURCES[source][0][1]) if way == "ClusterIP" and source != "client" else 1
+    node = PLACES[place][0]
+    if node == chooser or not {node, chooser} & set(incapable):
+        return None
+    pod = source in ("pod of n1", "pod of n2", "pod of n3", "endpoint")
+    return None if pod and way == "ClusterIP" else "peer without a return path"
+
+
+def table(cluster, incapable=()):
+    """Every row in both protocols and families; incapable: nodes toward which is masqueraded."""
+    captures = {"client": Capture(cluster.lab.client, "eth0"), "ingress": Capture(cluster.lab.nodes[1], "eth0"),
+                "tunnel": Capture(cluster.lab.nodes[1], cluster.uplink()),
+                "server p21": Capture(cluster.lab.pods["p21"], "eth0"), "server p31": Capture(cluster.lab.pods["p31"], "eth0")}
+    n = 0
+    try:
+        for row in ROWS:
+            for proto in ("TCP", "UDP"):
+                for family in FAMILIES:
+                    why = translated(*row) or incapable_of(row, incapable)
+                    run_row(cluster, row, proto, family, why, captures)
+                    n += 1
+    finally:
+        for c in captures.values():
+            c.over = True
+    check(n == 4 * len(ROWS), n)
+
+
+class Link(Cluster):
+    """Nodes share a link and route to each other's pods over it."""
+    more = ()
+
+    def uplink(self):
+        return "eth0"
+
+    def incapable(self):
+        """How many ranges of other nodes each node masquerades toward."""
+        return {1: 0, 2: 0, 3: 0}
+
+    def senders(self):
+        return {n: (4, 2) for n in self.node_of}
+
+    def build(self):
+        pass
+
+    def no_routes(self):
+        """Whoever makes the pod network makes its routes."""
+        for node in self.lab.nodes.values():
+            for m in self.lab.nodes:
+                for family, net in (("-4", f"10.244.{m}.0/24"), ("-6", f"fd44:{m}::/64")):
+                    node.exec("ip", family, "route", "del", net, check=False)
+
+
+class Foreign(Link):
+    """Somebody else's VXLAN between the pods of the nodes, with a device and an Ethernet address a node."""
+
+    def uplink(self):
+        return "flannel.1"
+
+    def senders(self):
+        return {n: (4, 4) for n in self.node_of}
+
+    def mac(self, n):
+        return f"02:aa:00:00:00:{n:02x}"
+
+    def build(self):
+        for n, node in self.lab.nodes.items():
+            node.ip("link", "add", "flannel.1", "address", self.mac(n), "type", "vxlan", "id", "1", "dstport", "8472",
+                    "local", f"192.168.50.{n}", "dev", "eth0", "nolearning")
+            node.ip("addr", "add", f"10.244.{n}.0/32", "dev", "flannel.1")
+            node.ip("link", "set", "flannel.1", "up")
+            node.ip("addr", "add", f"fd44:{n}::/128", "dev", "flannel.1", "nodad")
+            # as distributions set it: what comes in by a tunnel from strangers would be dropped
+            node.sysctl("ipv4/conf/flannel.1/rp_filter", 1)
+        self.no_routes()
+        for n, node in self.lab.nodes.items():
+            for m in self.lab.nodes:
+                if m == n:
+                    continue
+                node.exec("bridge", "fdb", "append", self.mac(m), "dev", "flannel.1", "dst", f"192.168.50.{m}")
+                for family, net, via in (("-4", f"10.244.{m}.0/24", f"10.244.{m}.0"), ("-6", f"fd44:{m}::/64", f"fd44:{m}::")):
+                    node.ip(family, "neigh", "replace", via, "lladdr", self.mac(m), "dev", "flannel.1", "nud", "permanent")
+                    node.ip(family, "route", "replace", net, "via", via, "dev", "flannel.1", "onlink")
+
+
+class Routed(Link):
+    """n3 stands behind a router: its pods are reached over the proxy's own VXLAN, itself without a return path."""
+    more = ("--pod-network=vxlan", "--cni-config=")
+
+    def uplink(self):
+        return "keelson.vxlan"
+
+    def incapable(self):
+        return {1: 2, 2: 2, 3: 4}
+
+    def senders(self):
+        return {1: (3, 2), 2: (3, 2), 3: (2, 2)}
+
+    def node_addresses(self, n):
+        return ("198.51.100.3", "fd51::3") if n == 3 else super().node_addresses(n)
+
+    def build(self):
+        router = self.lab.ns("r")
+        self.lab.lan(router, 254)
+        router.sysctl("ipv4/ip_forward", 1)
+        router.sysctl("ipv6/conf/all/forwarding", 1)
+        n3 = self.lab.nodes[3]
+        n3.ip("link", "del", "eth0")
+        n3.ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1", "netns", router.name)
+        router.ip("link", "set", "eth1", "up")
+        n3.ip("link", "set", "eth0", "up")
+        for ns, dev, last in ((router, "eth1", "fe"), (n3, "eth0", "3")):
+            ns.ip("addr", "add", f"198.51.100.{int(last, 16)}/24", "dev", dev)
+            ns.ip("addr", "add", f"fd51::{last}/64", "dev", dev, "nodad")
+        n3.ip("route", "add", "default", "via", "198.51.100.254")
+        n3.ip("-6", "route", "add", "default", "via", "fd51::fe")
+        for ns in (self.lab.client, self.lab.nodes[1], self.lab.nodes[2]):
+            ns.ip("route", "add", "198.51.100.0/24", "via", "192.168.50.254")
+            ns.ip("-6", "route", "add", "fd51::/64", "via", "fd50::254")
+        self.netlab.run("ip", "route", "add", "198.51.100.0/24", "via", "192.168.50.254", "dev", "api0")
+        self.no_routes()
+
+    def sources(self):
+        return dict(SOURCES, n3=("n3", "198.51.100.3", "fd51::3"))
+
+
+def prepare(cluster):
+    for n in cluster.node_of:
+        cluster.add_node(n)
+    for number, place in enumerate(PLACES, 11):
+        cluster.add_service(place, number)
+    for number, place in enumerate(("local", "remote"), 31):
+        cluster.add_service(place, number, "Local", "only-" + place)
+
+
+def start_all(cluster):
+    for n in cluster.node_of:
+        cluster.start(n)
+    cluster.settled(cluster.senders())
+    check(cluster.masqueraded() == cluster.incapable(), cluster.masqueraded())
+
+
+def scenario_table(cluster):
+    """Nobody is masqueraded but hairpins and what would come back to its own node."""
+    start_all(cluster)
+    for n in cluster.node_of:
+        check("table netdev keelson" in cluster.nft(n), "nft does not list the netdev table")
+    table(cluster)
+
+
+def scenario_policy_local(cluster):
+    for proto in ("TCP", "UDP"):
+        for family in FAMILIES:
+            for service, want in (("only-local", ("local", SOURCES["client"][FIELD[family]])), ("only-remote", "timeout")):
+                got = cluster.netlab.probe(cluster.lab.client, proto, *front_of(cluster, service, "NodePort", family), timeout=0.5)
+                check(got == want, f"{service} {proto} {family}: {got}")
+
+
+def held_connections(cluster):
+    return [cluster.netlab.Conn(cluster.lab.client, proto, *front_of(cluster, place, "NodePort", family), timeout=2)
+            for place in ("remote", "third") for proto in ("TCP", "UDP") for family in FAMILIES]
+
+
+def ask_all(conns, when):
+    for c in conns:
+        try:
+            c.ask()
+        except OSError as e:
+            raise Failed(f"{when}: {c.s} {e}")
+
+
+def scenario_restart_changes_nothing(cluster):
+    """kill -9 everywhere and a new life: no element, rule or route is rewritten, connections go on."""
+    conns = held_connections(cluster)
+    ask_all(conns, "before")
+    monitors = [cluster.lab.nodes[n].popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                for n in cluster.node_of for argv in (["nft", "monitor"], ["ip", "monitor", "route", "rule", "neigh"])]
+    time.sleep(0.5)
+    for n in cluster.node_of:
+        cluster.stop(n, signal.SIGKILL)
+    ask_all(conns, "while the proxies are away")
+    for n in cluster.node_of:
+        cluster.start(n)
+    wait(lambda: all(cluster.masqueraded().get(n) == cluster.incapable()[n] for n in cluster.node_of), 20, "metrics")
+    time.sleep(5)
+    ask_all(conns, "after")
+    for m in monitors:
+        m.terminate()
+        said = [x for x in m.communicate()[0].splitlines()
+                if "keelson" in x or "proto 75" in x or "75.75" in x or "4b4b" in x or "lookup 75" in x]
+        check(not said, "\n".join(said[:20]))
+    for c in conns:
+        c.close()
+
+
+def scenario_foreign_changes_are_healed(cluster):
+    conns = held_connections(cluster)
+    node = cluster.lab.nodes[2]
+    before = {what: sorted(node.exec(*argv).split("\n")) for what, argv in look_at(cluster).items()}
+    check(before["rules"] and before["routes"], before)
+    for damage in (["nft", "delete", "table", "netdev", "keelson"], ["nft", "flush", "chain", "netdev", "keelson", "to-sender"],
+                   ["nft", "flush", "map", "netdev", "keelson", "senders"], ["ip", "rule", "del", "pref", "75"],
+                   ["ip", "-6", "rule", "del", "pref", "75"], ["ip", "route", "flush", "table", "7501"],
+                   ["nft", "flush", "map", "ip", "keelson", "senders"], ["nft", "flush", "ruleset"]):
+        node.exec(*damage)
+        wait(lambda: {what: sorted(node.exec(*argv, check=False).split("\n")) for what, argv in look_at(cluster).items()} == before,
+             8, lambda: f"{damage}: {[node.exec(*argv, check=False) for argv in look_at(cluster).values()]} {before} {cluster.log(2)[-800:]}")
+        ask_all(conns, f"after {' '.join(damage)}")
+    for c in conns:
+        c.close()
+
+
+def look_at(cluster):
+    return {"rules": ["ip", "rule", "show", "pref", "75"], "rules6": ["ip", "-6", "rule", "show", "pref", "75"],
+            "routes": ["ip", "route", "show", "table", "7501"], "frames": ["nft", "list", "table", "netdev", "keelson"],
+            "senders": ["nft", "list", "map", "ip", "keelson", "senders"]}
+
+
+def scenario_incapable_peer(cluster):
+    """n3 does not return replies: it alone is masqueraded to, and connections go on across the change."""
+    cluster.stop(3)
+    cluster.start(3, "--return-path-mark=0")
+    wait(lambda: not cluster.record(3), 10, "n3 still says that it returns replies")
+    wait(lambda: cluster.masqueraded() == {1: 4, 2: 4, 3: 0}, 10, lambda: cluster.masqueraded())
+    wait(lambda: len(cluster.elements(1, "ip", "symmetric")) == 2, 5, "symmetric")
+    check(not cluster.lab.nodes[3].exec("ip", "rule", "show", "pref", "75"), "a rule stays")
+    table(cluster, incapable=(3,))
+    cluster.stop(3)
+    cluster.start(3)
+    cluster.settled(cluster.senders())
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 10, lambda: cluster.masqueraded())
+
+
+def scenario_marks_of_somebody_else(cluster):
+    """An IP rule that looks at our bits: told, taken back, and again when it is gone."""
+    n3 = cluster.lab.nodes[3]
+    n3.ip("rule", "add", "pref", "900", "fwmark", "0x100/0xf00", "lookup", "main")
+    wait(lambda: "choose bits that nobody uses" in cluster.log(3), 10, lambda: cluster.log(3)[-600:])
+    wait(lambda: not cluster.record(3), 10, "n3 still says that it returns replies")
+    wait(lambda: cluster.masqueraded()[1] == 4, 10, lambda: cluster.masqueraded())
+    got = cluster.netlab.probe(cluster.lab.client, "TCP", *front_of(cluster, "third", "NodePort", "IPv4"))
+    check(got == ("third", "192.168.50.1"), got)
+    n3.ip("rule", "del", "pref", "900")
+    wait(lambda: cluster.record(3), 40, "n3 says nothing again")
+    cluster.settled(cluster.senders())
+
+
+def scenario_cleanup_takes_back(cluster):
+    cluster.stop(3)
+    done = cluster.lab.nodes[3].exec(cluster.program, "--cleanup", f"--kubeconfig={cluster.api.path('node3.kubeconfig')}",
+                                     "--hostname-override=n3")
+    check(not cluster.record(3), done)
+    check("keelson" not in cluster.nft(3), cluster.nft(3)[:500])
+    check(not cluster.lab.nodes[3].exec("ip", "rule", "show", "pref", "75"), "a rule stays")
+    cluster.start(3)
+    cluster.settled(cluster.senders())
+
+
+def scenario_without_the_right(cluster):
+    """Credentials that may not patch Nodes: told once, masqueraded both ways, everything answers."""
+    cluster.stop(3)
+    cluster.call("PATCH", "/api/v1/nodes/n3", {"metadata": {"annotations": {"keelson.io/return-path": None}}},
+                 "application/merge-patch+json")
+    cluster.call("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/keelson:return-path")
+    cluster.start(3)
+    wait(lambda: "the right to patch nodes" in cluster.log(3), 15, lambda: cluster.log(3)[-600:])
+    got = cluster.netlab.probe(cluster.lab.client, "TCP", *front_of(cluster, "third", "NodePort", "IPv4"))
+    check(got == ("third", "192.168.50.1"), got)
+    check(cluster.log(3).count("the right to patch nodes") == 1, "told more than once")
+    cluster.credentials()
+
+
+def scenario_devices_come_and_go(cluster):
+    """The tunnel is made anew, with another index: the marks find their device again."""
+    cluster.lab.nodes[2].ip("link", "del", "flannel.1")
+    time.sleep(1)
+    cluster.lab.nodes[2].ip("link", "add", "flannel.1", "address", cluster.mac(2), "type", "vxlan", "id", "1", "dstport", "8472",
+                            "local", "192.168.50.2", "dev", "eth0", "nolearning")
+    node = cluster.lab.nodes[2]
+    node.ip("addr", "add", "10.244.2.0/32", "dev", "flannel.1")
+    node.ip("link", "set", "flannel.1", "up")
+    node.ip("addr", "add", "fd44:2::/128", "dev", "flannel.1", "nodad")
+    for m in (1, 3):
+        node.exec("bridge", "fdb", "append", cluster.mac(m), "dev", "flannel.1", "dst", f"192.168.50.{m}")
+        for family, net, via in (("-4", f"10.244.{m}.0/24", f"10.244.{m}.0"), ("-6", f"fd44:{m}::/64", f"fd44:{m}::")):
+            node.ip(family, "neigh", "replace", via, "lladdr", cluster.mac(m), "dev", "flannel.1", "nud", "permanent")
+            node.ip(family, "route", "replace", net, "via", via, "dev", "flannel.1", "onlink")
+    time.sleep(1)
+    cluster.settled(cluster.senders())
+    wait(lambda: cluster.netlab.probe(cluster.lab.client, "TCP", *front_of(cluster, "remote", "NodePort", "IPv4"))
+         == ("remote", "192.168.50.100"), 10, lambda: cluster.nft(2)[-1500:])
+    table(cluster)
+
+
+LABS = (
+    (Link, (scenario_table, scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
+            scenario_incapable_peer, scenario_marks_of_somebody_else, scenario_cleanup_takes_back, scenario_without_the_right)),
+    (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go)),
+    (Routed, (scenario_table, scenario_restart_changes_nothing)),
+)
+
+
+def run_lab(kind, scenarios, program, chosen):
+    failed, cluster = [], kind(program)
+    try:
+        prepare(cluster)
+        for scenario in scenarios:
+            name = f"{kind.__name__} {scenario.__name__.removeprefix('scenario_')}"
+            if chosen and scenario is not scenarios[0] and scenario.__name__.removeprefix("scenario_") not in chosen:
+                continue
+            start = time.monotonic()
+            try:
+                scenario(cluster)
+                verdict = "ok"
+            except (Failed, OSError, subprocess.CalledProcessError) as failure:
+                verdict = f"FAILED: {failure}"
+                failed.append(name)
+            print(f"{name}: {verdict} ({time.monotonic() - start:.1f} s)", flush=True)
+    finally:
+        cluster.close()
+    return failed
+
+
+def main():
+    """A lab a process: the namespace of the first one would be the next one's home."""
+    program, chosen = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    failed = 0
+    for kind, scenarios in LABS:
+        if chosen and kind.__name__ not in chosen:
+            continue
+        child = os.fork()
+        if not child:
+            os._exit(1 if run_lab(kind, scenarios, program, chosen[1:]) else 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status == 77:
+            return 77
+        failed |= status
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
