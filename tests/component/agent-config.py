@@ -395,6 +395,13 @@ class Case:
         return path
 
 
+def gates():
+    """(name, default) of each gate that we know."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/conf/featuregates.c")
+    with open(source, encoding="utf-8") as f:
+        return [(n, d == "true") for n, d in re.findall(r'\{ "(\w+)", GATE_\w+, (true|false), (?:true|false) \}', f.read())]
+
+
 def cases():
     yield Case()
     yield Case({})
@@ -404,6 +411,7 @@ def cases():
     yield from (Case(fields, late=True) for fields in LATE)
     yield from (Case(text) for text in RAW)
     yield from (Case({}, flags=flags, late=True) for flags in LATE_FLAGS)
+    yield from (Case({"featureGates": {name: not default}}) for name, default in gates())
     for flags in FLAGS:
         yield Case(flags=flags)
         yield Case(FLAG_FILE, flags=flags)
