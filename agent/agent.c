@@ -287,7 +287,6 @@ static int make_clients(struct agent *a, struct err *e)
 {
 	const struct config *c = a->config;
 	struct kube_credentials *credentials;
-	bool plugins;
 	struct kube_client_options options = {
 		.user_agent = "keelson-agent/" KUBE_VERSION,
 		.qps = (float)c->kube_api_qps,
@@ -298,11 +297,9 @@ static int make_clients(struct agent *a, struct err *e)
 		return err_set(e, ERR_INVALID, "--kubeconfig is required");
 	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0)
 		return err_wrap(e, "API server client");
-	plugins = credentials->exec != NULL;
+	a->starts_plugins = credentials->exec != NULL;
 	if (kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
 		return err_wrap(e, "API server client");
-	if (privileges_filter(plugins, e) < 0)
-		log_err_warning(e, "may make any system call");
 	if (cri_new(a->loop, c->runtime_endpoint, c->image_endpoint, &a->env.cri, e) < 0)
 		return err_wrap(e, "container runtime client");
 	cri_set_request_timeout(a->env.cri, c->runtime_timeout_usec / USEC_PER_MSEC);
@@ -357,6 +354,8 @@ static int make_all(struct agent *a, struct err *e)
 	make_pod_services(a);
 	if (agentserver_start(a, e) < 0)
 		return -1;
+	if (privileges_filter(a->starts_plugins, e) < 0)
+		log_err_warning(e, "may make any system call");
 	node_start(a->node);
 	/* ready is: configuration valid and the health port bound; waiting for the API server would
 	 * deadlock a node whose API server is one of its own pods */

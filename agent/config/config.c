@@ -292,6 +292,28 @@ static void print_documents(struct config *c, struct json_object *values)
 	c->yaml = str_take(&yaml);
 }
 
+/* Gates stand for upstream's features as they are by default; only these change something here. */
+static void note_gates(struct json_object *values, struct conf_notes *notes)
+{
+	static const char *const meant[] = { "CustomCPUCFSQuotaPeriod",
+					     "KubeletCrashLoopBackOffMax", "LoggingBetaOptions" };
+	struct json_object *gates = conf_get(values, "featureGates");
+
+	if (!gates)
+		return;
+	json_object_object_foreach(gates, name, value)
+	{
+		const struct feature_gate *gate = featuregates_find(name);
+		bool on = json_object_get_boolean(value), known = false;
+		AUTO_FREE char *line = str_fmt("featureGates.%s=%s", name, on ? "true" : "false");
+
+		for (size_t i = 0; i < ARRAY_SIZE(meant); i++)
+			known |= str_eq(meant[i], name);
+		if (!known && (!gate || gate->fallback != on))
+			strv_push(&notes->not_built, line);
+	}
+}
+
 static int load(struct json_object *flags, struct json_object **values, char ***warnings,
 		struct err *e)
 {
@@ -336,6 +358,7 @@ int config_load(int argc, char *const *argv, struct config **ret_config, struct 
 	single = conf_get(values, "singleProcessOOMKill");
 	c->oom_kills_whole_container = single && !json_object_get_boolean(single);
 	conf_note_not_built(&config_options, values, &notes);
+	note_gates(values, &notes);
 	print_documents(c, values);
 	c->notes = notes;
 	notes = (struct conf_notes){ 0 };

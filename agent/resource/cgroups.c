@@ -340,10 +340,10 @@ int cgroups_check_root(const char *root, struct err *e)
 		AUTO_FREE char *path = str_fmt("%s/%s", mount, root);
 
 		if (access(mount, F_OK) == 0 && access(path, F_OK) < 0)
-			return err_os(e, errno,
-				      "cgroupRoot %s: %s: make it in every hierarchy, or leave "
-				      "cgroupRoot empty",
-				      root, path);
+			return err_set(e, ERR_INVALID,
+				       "cgroupRoot %s: there is no %s: make it in every "
+				       "hierarchy, or leave cgroupRoot empty",
+				       root, path);
 	}
 	return 0;
 }

@@ -548,9 +548,10 @@ static void test_outcomes(void **state)
 
 static void test_warnings(void **state)
 {
-	static const char text[] = "prot: 1\nlogging: {verbosity: 2, depth: 1}\nmaxPods: 1\n"
-				   "maxPods: 2\nregisterWithTaints: [{key: a, effect: NoExecute, "
-				   "x: 1}]\nprotectKernelDefaults: false\npodCIDR: 10.0.0.0/24\n";
+	static const char text[] =
+	    "prot: 1\nlogging: {verbosity: 2, depth: 1}\nmaxPods: 1\n"
+	    "maxPods: 2\nregisterWithTaints: [{key: a, effect: NoExecute, "
+	    "x: 1}]\npodCIDR: 10.0.0.0/24\nfeatureGates: {EventedPLEG: true, KubeletPSI: true}\n";
 	CLEANUP(config_freep) struct config *c = NULL;
 	AUTO_FREE char *report = NULL;
 	struct config *strict = NULL;
@@ -565,6 +566,8 @@ static void test_warnings(void **state)
 	assert_non_null(strstr(report, "there is no field registerWithTaints[0].x\n"));
 	assert_non_null(strstr(report, "field maxPods stands there twice\n"));
 	assert_non_null(strstr(report, "# not implemented: podCIDR=\"10.0.0.0/24\"\n"));
+	assert_non_null(strstr(report, "# not implemented: featureGates.EventedPLEG=true\n"));
+	assert_null(strstr(report, "KubeletPSI"));
 	assert_int_equal(c->max_pods, 2);
 	assert_int_equal(load(text, (const char *[]){ "--strict", NULL }, &strict, &e), -1);
 }
