@@ -1,201 +1,14 @@
 /* The netdev table of replies (contract in egress.h). Effect. */
 #include "egress.h"
 
-#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
-#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/mem.h"
-#include "nftattr.h"
-#include "nftrule.h"
+#include "frames.h"
 
-#define SENDERS "senders"
-#define REWRITE "to-sender"
-enum {
-	MARK_TYPE = 19, /* nft's numbers of its types */
-	ETHER_TYPE = 9,
-	HOST_ENDIAN = 1,
-	CHAIN_TEXT = 24,
-	ELEMENTS_MAX = 500, /* a message */
-};
-
-static void slot_chain(unsigned slot, char out[CHAIN_TEXT])
-{
-	snprintf(out, CHAIN_TEXT, "slot%u", slot + 1);
-}
-
-/* --- rules --- */
-
-#define OP(r, kind, ...) ((r)->op[(r)->n++] = (struct skelop){ .op = SKEL_##kind, __VA_ARGS__ })
-
-static void load_bits(struct skelrule *r, uint32_t mask)
-{
-	OP(r, LOAD_MARK, .a = 0);
-	OP(r, MASK, .a = 0, .b = mask);
-}
-
-/* What a device's chain holds: everything else passes after one look. */
-static struct skelrule slot_rule(const char *chain, uint32_t mask)
-{
-	struct skelrule r = { .chain = chain };
-
-	load_bits(&r, mask);
-	OP(&r, IS_NOT, .a = 0, .b = 0);
-	OP(&r, GOTO, .name = REWRITE);
-	return r;
-}
-
-enum { REWRITE_RULES = 2, MAC_REG = 4 };
-
-/* A mark without a sender is a node that went: there is no way to it. */
-static struct skelrule rewrite_rule(size_t i, uint32_t mask)
-{
-	struct skelrule r = { .chain = REWRITE };
-
-	if (i == 0) {
-		load_bits(&r, mask);
-		OP(&r, LOOKUP_DATA, .a = 0, .b = MAC_REG, .name = SENDERS);
-		OP(&r, SET_ETHER_DADDR, .a = MAC_REG);
-		load_bits(&r, ~mask);
-		OP(&r, SET_MARK, .a = 0);
-	} else {
-		load_bits(&r, mask);
-		OP(&r, IS_NOT, .a = 0, .b = 0);
-		OP(&r, DROP, .a = 0);
-	}
-	return r;
-}
-
-/* --- reading --- */
-
-struct have {
-	bool table, foreign, set;
-	VEC(struct have_chain {
-		char name[CHAIN_TEXT];
-		char dev[IFNAMSIZ]; /* "": no base chain */
-	}) chains;
-	VEC(struct have_rule {
-		char chain[CHAIN_TEXT];
-		struct nlattr *expressions; /* heap */
-	}) rules;
-	struct peermarks marks;
-};
-
-static void have_fini(struct have *h)
-{
-	for (size_t i = 0; i < h->rules.n; i++)
-		free(h->rules.v[i].expressions);
-	vec_fini(&h->rules);
-	vec_fini(&h->chains);
-	peermarks_fini(&h->marks);
-}
-
-static void read_chain(struct have *h, const struct nftattrs *a)
-{
-	struct have_chain c = { 0 };
-	struct nftattrs hook;
-
-	nftattrs_nested(a->of[NFTA_CHAIN_HOOK], &hook);
-	if (!nftattr_copy(a->of[NFTA_CHAIN_NAME], c.name, sizeof(c.name)))
-		h->foreign = true;
-	if (a->of[NFTA_CHAIN_HOOK]) {
-		h->foreign |= nftattr_number(hook.of[NFTA_HOOK_HOOKNUM]) != NF_NETDEV_EGRESS ||
-			      nftattr_number(hook.of[NFTA_HOOK_PRIORITY]) != 0 ||
-			      !nftattr_copy(hook.of[NFTA_HOOK_DEV], c.dev, sizeof(c.dev));
-	}
-	vec_push(&h->chains, c);
-}
-
-static void read_set(struct have *h, const struct nftattrs *a)
-{
-	bool ours = nftattr_is(a->of[NFTA_SET_NAME], SENDERS) &&
-		    nftattr_number(a->of[NFTA_SET_FLAGS]) == NFT_SET_MAP &&
-		    nftattr_number(a->of[NFTA_SET_KEY_TYPE]) == MARK_TYPE &&
-		    nftattr_number(a->of[NFTA_SET_DATA_TYPE]) == ETHER_TYPE;
-
-	h->set |= ours;
-	h->foreign |= !ours;
-}
-
-static void read_rule(struct have *h, const struct nftattrs *a)
-{
-	const struct nlattr *list = a->of[NFTA_RULE_EXPRESSIONS];
-	struct have_rule r = { 0 };
-
-	if (!list || !nftattr_copy(a->of[NFTA_RULE_CHAIN], r.chain, sizeof(r.chain))) {
-		h->foreign = true;
-		return;
-	}
-	r.expressions = mem_dup(list, mnl_attr_get_len(list));
-	vec_push(&h->rules, r);
-}
-
-static void read_elements(struct have *h, const struct nftattrs *a)
-{
-	const struct nlattr *list = a->of[NFTA_SET_ELEM_LIST_ELEMENTS], *elem;
-
-	if (!list)
-		return;
-	mnl_attr_for_each_nested(elem, list)
-	{
-		struct peermark m;
-		struct nftattrs e;
-		const void *key, *data;
-
-		nftattrs_nested(elem, &e);
-		key = nftattr_value(e.of[NFTA_SET_ELEM_KEY], sizeof(m.mark));
-		data = nftattr_value(e.of[NFTA_SET_ELEM_DATA], MAC_BYTES);
-		if (!key || !data) {
-			h->foreign = true;
-			continue;
-		}
-		memcpy(&m.mark, key, sizeof(m.mark));
-		memcpy(m.mac, data, MAC_BYTES);
-		vec_push(&h->marks.marks, m);
-	}
-}
-
-static int take(void *ctx, const struct nlmsghdr *msg, size_t len, struct err *e)
-{
-	const struct nfgenmsg *g = mnl_nlmsg_get_payload(msg);
-	struct have *h = ctx;
-	struct nftattrs a;
-
-	if (msg->nlmsg_len > len || msg->nlmsg_len < sizeof(*msg) + sizeof(*g))
-		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
-	nftattrs_read(msg, &a);
-	/* the table's name is the first attribute of all of them */
-	if (msg->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || g->nfgen_family != NFPROTO_NETDEV ||
-	    !nftattr_is(a.of[1], NFT_TABLE))
-		return 0;
-	switch (msg->nlmsg_type & 0xff) {
-	case NFT_MSG_NEWTABLE:
-		h->table = true;
-		break;
-	case NFT_MSG_NEWCHAIN:
-		read_chain(h, &a);
-		break;
-	case NFT_MSG_NEWSET:
-		read_set(h, &a);
-		break;
-	case NFT_MSG_NEWRULE:
-		read_rule(h, &a);
-		break;
-	case NFT_MSG_NEWSETELEM:
-		read_elements(h, &a);
-		break;
-	default:
-		break;
-	}
-	return 0;
-}
-
-static int dump(struct nftio *io, uint8_t type, struct have *h, struct err *e)
+static int dump(struct nftio *io, uint8_t type, struct frames *h, struct err *e)
 {
 	uint8_t space[256] = { 0 };
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(space);
@@ -207,11 +20,11 @@ static int dump(struct nftio *io, uint8_t type, struct have *h, struct err *e)
 	if (type != NFT_MSG_GETTABLE && type != NFT_MSG_GETCHAIN)
 		mnl_attr_put_strz(msg, NFTA_RULE_TABLE, NFT_TABLE);
 	if (type == NFT_MSG_GETSETELEM)
-		mnl_attr_put_strz(msg, NFTA_SET_ELEM_LIST_SET, SENDERS);
-	return nftio_request(io, msg, take, h, e);
+		mnl_attr_put_strz(msg, NFTA_SET_ELEM_LIST_SET, FRAMES_SENDERS);
+	return nftio_request(io, msg, frames_message, h, e);
 }
 
-static int dump_all(struct nftio *io, struct have *h, struct err *e)
+static int dump_all(struct nftio *io, struct frames *h, struct err *e)
 {
 	if (dump(io, NFT_MSG_GETTABLE, h, e) < 0)
 		return -1;
@@ -223,289 +36,53 @@ static int dump_all(struct nftio *io, struct have *h, struct err *e)
 	return h->set ? dump(io, NFT_MSG_GETSETELEM, h, e) : 0;
 }
 
-static int by_mark(const void *a, const void *b)
-{
-	const struct peermark *x = a, *y = b;
-
-	return (x->mark > y->mark) - (x->mark < y->mark);
-}
-
 /* Whoever changes tables meanwhile makes the kernel start over. */
-static int read_table(struct nftio *io, struct have *h, struct err *e)
+static int read_table(struct nftio *io, struct frames *h, struct err *e)
 {
 	enum { TRIES = 5 };
 
 	for (int i = 0; i < TRIES; i++) {
-		*h = (struct have){ 0 };
+		*h = (struct frames){ 0 };
 		if (dump_all(io, h, e) == 0) {
-			if (h->marks.marks.n)
-				qsort(h->marks.marks.v, h->marks.marks.n, sizeof(*h->marks.marks.v),
-				      by_mark);
+			frames_sort(h);
 			return 0;
 		}
-		have_fini(h);
+		frames_fini(h);
 		if (e->code != ERR_CONFLICT && e->code != ERR_NOT_FOUND)
 			break;
 	}
-	*h = (struct have){ 0 };
+	*h = (struct frames){ 0 };
 	return err_wrap(e, "read our netdev table");
 }
 
 int egress_read(struct nftio *io, const netstate_links *links, struct peermarks *ret, struct err *e)
 {
-	struct have h;
+	struct frames h;
 
 	*ret = (struct peermarks){ 0 };
 	if (read_table(io, &h, e) < 0)
 		return -1;
-	for (size_t i = 0; i < h.chains.n; i++) {
-		const struct netstate_link *l = netstate_link_named(links, h.chains.v[i].dev);
-		char name[CHAIN_TEXT];
-
-		for (unsigned slot = 0; l && slot < PEERS_SLOTS; slot++) {
-			slot_chain(slot, name);
-			if (!strcmp(name, h.chains.v[i].name)) {
-				h.marks.slot[slot].dev = l->index;
-				memcpy(h.marks.slot[slot].name, l->name, IFNAMSIZ);
-			}
-		}
-	}
+	frames_name_slots(&h, links);
 	*ret = h.marks;
 	h.marks = (struct peermarks){ 0 };
-	have_fini(&h);
-	return 0;
-}
-
-/* --- comparing --- */
-
-static bool has_chain(const struct have *h, const char *name, const char *dev)
-{
-	for (size_t i = 0; i < h->chains.n; i++) {
-		if (!strcmp(h->chains.v[i].name, name))
-			return !strcmp(h->chains.v[i].dev, dev);
-	}
-	return false;
-}
-
-/* The chain holds these rules and no other. */
-static bool has_rules(const struct have *h, const char *chain, const struct skelrule *want,
-		      size_t n)
-{
-	size_t found = 0;
-
-	for (size_t i = 0; i < h->rules.n; i++) {
-		if (strcmp(h->rules.v[i].chain, chain))
-			continue;
-		if (found == n ||
-		    !nftrule_equals(h->rules.v[i].expressions, &want[found], DATAPLANE_IPV4))
-			return false;
-		found++;
-	}
-	return found == n;
-}
-
-static bool same_frame(const struct have *h, uint32_t mask, const struct peermarks *want)
-{
-	struct skelrule rewrite[REWRITE_RULES];
-	size_t chains = 1;
-	bool same = h->table && h->set && !h->foreign && has_chain(h, REWRITE, "");
-
-	for (size_t i = 0; i < REWRITE_RULES; i++)
-		rewrite[i] = rewrite_rule(i, mask);
-	same = same && has_rules(h, REWRITE, rewrite, REWRITE_RULES);
-	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
-		char name[CHAIN_TEXT];
-		struct skelrule r;
-
-		if (!want->slot[i].dev)
-			continue;
-		slot_chain(i, name);
-		r = slot_rule(name, mask);
-		same = same && has_chain(h, name, want->slot[i].name) && has_rules(h, name, &r, 1);
-		chains++;
-	}
-	return same && h->chains.n == chains;
-}
-
-/* --- writing --- */
-
-static struct nlmsghdr *start(struct nftbatch *b, uint8_t type, uint16_t flags)
-{
-	return nftbatch_message(b, type, flags, NFPROTO_NETDEV);
-}
-
-static void put_u32(struct nlmsghdr *h, uint16_t type, uint32_t value)
-{
-	mnl_attr_put_u32(h, type, htonl(value));
-}
-
-static void table(struct nftbatch *b, uint8_t type)
-{
-	struct nlmsghdr *h = start(b, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
-
-	mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE);
-	nftbatch_done(b, h);
-}
-
-static void delete_table(struct nftbatch *b)
-{
-	/* deleting what is not there is an error: it is there now */
-	table(b, NFT_MSG_NEWTABLE);
-	table(b, NFT_MSG_DELTABLE);
-}
-
-static void add_set(struct nftbatch *b)
-{
-	struct nlmsghdr *h = start(b, NFT_MSG_NEWSET, NLM_F_CREATE);
-	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(64);
-
-	mnl_attr_put_strz(h, NFTA_SET_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_NAME, SENDERS);
-	put_u32(h, NFTA_SET_ID, 1);
-	put_u32(h, NFTA_SET_FLAGS, NFT_SET_MAP);
-	put_u32(h, NFTA_SET_KEY_TYPE, MARK_TYPE);
-	put_u32(h, NFTA_SET_KEY_LEN, sizeof(uint32_t));
-	put_u32(h, NFTA_SET_DATA_TYPE, ETHER_TYPE);
-	put_u32(h, NFTA_SET_DATA_LEN, MAC_BYTES);
-	nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER, HOST_ENDIAN);
-	mnl_attr_put(h, NFTA_SET_USERDATA, nftnl_udata_buf_len(u), nftnl_udata_buf_data(u));
-	nftnl_udata_buf_free(u);
-	nftbatch_done(b, h);
-}
-
-static void add_chain(struct nftbatch *b, const char *name, const char *dev)
-{
-	struct nlmsghdr *h = start(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-
-	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, name);
-	if (dev) {
-		struct nlattr *hook = mnl_attr_nest_start(h, NFTA_CHAIN_HOOK);
-
-		put_u32(h, NFTA_HOOK_HOOKNUM, NF_NETDEV_EGRESS);
-		put_u32(h, NFTA_HOOK_PRIORITY, 0);
-		mnl_attr_put_strz(h, NFTA_HOOK_DEV, dev);
-		mnl_attr_nest_end(h, hook);
-		mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, "filter");
-	}
-	nftbatch_done(b, h);
-}
-
-static void add_rule(struct nftbatch *b, const struct skelrule *r)
-{
-	struct nlmsghdr *h = start(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-
-	/* nothing in these rules depends on the family */
-	nftrule_encode(r, DATAPLANE_IPV4, h);
-	nftbatch_done(b, h);
-}
-
-static void add_frame(struct nftbatch *b, uint32_t mask, const struct peermarks *want)
-{
-	char name[CHAIN_TEXT];
-
-	table(b, NFT_MSG_NEWTABLE);
-	add_set(b);
-	add_chain(b, REWRITE, NULL);
-	for (size_t i = 0; i < REWRITE_RULES; i++) {
-		struct skelrule r = rewrite_rule(i, mask);
-
-		add_rule(b, &r);
-	}
-	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
-		struct skelrule r;
-
-		if (!want->slot[i].dev)
-			continue;
-		slot_chain(i, name);
-		r = slot_rule(name, mask);
-		add_chain(b, name, want->slot[i].name);
-		add_rule(b, &r);
-	}
-}
-
-static void put_value(struct nlmsghdr *h, uint16_t type, const void *data, size_t len)
-{
-	struct nlattr *n = mnl_attr_nest_start(h, type);
-
-	mnl_attr_put(h, NFTA_DATA_VALUE, len, data);
-	mnl_attr_nest_end(h, n);
-}
-
-static void elements(struct nftbatch *b, enum nft_op op, const struct peermark *m, size_t n)
-{
-	struct nlmsghdr *h = start(b, op == NFT_ADD ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-				   op == NFT_ADD ? NLM_F_CREATE : 0);
-	struct nlattr *list;
-
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, SENDERS);
-	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-	for (size_t i = 0; i < n; i++) {
-		struct nlattr *elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-
-		put_value(h, NFTA_SET_ELEM_KEY, &m[i].mark, sizeof(m[i].mark));
-		if (op == NFT_ADD)
-			put_value(h, NFTA_SET_ELEM_DATA, m[i].mac, MAC_BYTES);
-		mnl_attr_nest_end(h, elem);
-	}
-	mnl_attr_nest_end(h, list);
-	nftbatch_done(b, h);
-}
-
-typedef VEC(struct peermark) markvec;
-
-static void add_elements(struct nftbatch *b, enum nft_op op, const markvec *v)
-{
-	for (size_t i = 0; i < v->n; i += ELEMENTS_MAX)
-		elements(b, op, v->v + i, v->n - i < ELEMENTS_MAX ? v->n - i : ELEMENTS_MAX);
-}
-
-static int mark_cmp(const void *a, const void *b)
-{
-	const struct peermark *x = a, *y = b;
-	int r = by_mark(a, b);
-
-	return r ? r : memcmp(x->mac, y->mac, MAC_BYTES);
-}
-
-static int note_difference(void *ctx, const void *element, bool wanted)
-{
-	markvec *v = ctx;
-	const struct peermark *m = element;
-
-	vec_push(&v[wanted ? NFT_ADD : NFT_DELETE], *m);
+	frames_fini(&h);
 	return 0;
 }
 
 int egress_write(struct nftio *io, uint32_t mask, const struct peermarks *want, struct err *e)
 {
-	markvec v[NFT_OPS] = { 0 };
 	struct nftbatch b;
-	struct have h;
-	bool anew;
-	int r;
+	struct frames h;
+	int r = 0;
 
 	if (read_table(io, &h, e) < 0)
 		return -1;
-	if (!mask && !h.table)
-		return 0;
-	anew = !mask || !same_frame(&h, mask, want);
-	netstate_each_difference(want->marks.v, mask ? want->marks.n : 0, h.marks.marks.v,
-				 anew ? 0 : h.marks.marks.n, sizeof(*want->marks.v), mark_cmp,
-				 note_difference, v);
 	nftbatch_begin(&b, nftio_seq(io));
-	if (anew)
-		delete_table(&b);
-	if (anew && mask)
-		add_frame(&b, mask, want);
-	add_elements(&b, NFT_DELETE, &v[NFT_DELETE]);
-	add_elements(&b, NFT_ADD, &v[NFT_ADD]);
-	nftbatch_end(&b);
-	r = anew || v[NFT_ADD].n || v[NFT_DELETE].n ? nftio_commit(io, &b, e) : 0;
+	if (frames_change(&h, mask, want, &b)) {
+		nftbatch_end(&b);
+		r = nftio_commit(io, &b, e);
+	}
 	nftbatch_fini(&b);
-	vec_fini(&v[NFT_ADD]);
-	vec_fini(&v[NFT_DELETE]);
-	have_fini(&h);
+	frames_fini(&h);
 	return r < 0 ? err_wrap(e, "our netdev table") : 0;
 }

@@ -1,13 +1,6 @@
-/* The netdev table: frames of replies to the node that passed their connection on. Effect
- * (netlink).
- *
- * One chain a device hangs where packets leave. A packet whose mark names a sender gets that
- * sender's Ethernet address, and no packet leaves with the mark: what a tunnel puts around it would
- * be routed by it again.
- */
+/* The netdev table of frames.h in the kernel. Effect (netlink). */
 #pragma once
 
-#include "nftbatch.h"
 #include "nftio.h"
 #include "peermarks.h"
 
