@@ -233,14 +233,17 @@ static bool recursive_read_only_of(void *ctx, const char *handler)
 
 /* --- facts that pods are configured from --- */
 
-static int load_resolv_conf(struct agent *a, struct err *e)
+/* As upstream, for each sandbox: what changed the host's file since counts. */
+static int read_resolv_conf(void *ctx, struct err *e)
 {
+	struct agent *a = ctx;
 	AUTO_FREE char *text = NULL;
 
 	if (str_empty(a->config->resolv_conf))
 		return 0;
 	if (fs_read(a->config->resolv_conf, RESOLV_CONF_MAX_BYTES, &text, NULL, e) < 0)
 		return err_wrap(e, "resolvConf");
+	dns_config_fini(&a->facts.dns.host);
 	poddns_parse_resolv_conf(text, &a->facts.dns.host);
 	return 0;
 }
@@ -266,7 +269,9 @@ static int make_facts(struct agent *a, struct err *e)
 	};
 	if (c->cgroups_per_qos && cgroups_check_root(a->cgroup_root, e) < 0)
 		return -1;
-	return load_resolv_conf(a, e);
+	if (read_resolv_conf(a, e) < 0)
+		log_err_warning(e, "pods cannot start without it");
+	return 0;
 }
 
 static void node_facts(struct agent *a)
@@ -340,6 +345,7 @@ static int make_all(struct agent *a, struct err *e)
 	a->env.allowed_unsafe_sysctls = c->allowed_unsafe_sysctls;
 	a->env.node_object = node_object_of;
 	a->env.recursive_read_only = recursive_read_only_of;
+	a->env.read_resolv_conf = read_resolv_conf;
 	a->env.node_ctx = a;
 	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
 		return -1;

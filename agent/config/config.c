@@ -17,6 +17,8 @@
 #include "options.h"
 #include "validate.h"
 
+enum { OPEN_FILES_MIN = 256 }; /* less is taken, as upstream does, but cannot be lived with */
+
 static const char *const default_eviction[][2] = {
 	{ "imagefs.available", "15%" },  { "imagefs.inodesFree", "5%" },
 	{ "memory.available", "100Mi" }, { "nodefs.available", "10%" },
@@ -355,6 +357,8 @@ int config_load(int argc, char *const *argv, struct config **ret_config, struct 
 	c = NEW(struct config);
 	conf_store(&config_options, values, c);
 	c->seccomp_default |= c->seccomp_default_flag;
+	if (c->max_open_files < OPEN_FILES_MIN)
+		c->max_open_files = OPEN_FILES_MIN;
 	single = conf_get(values, "singleProcessOOMKill");
 	c->oom_kills_whole_container = single && !json_object_get_boolean(single);
 	conf_note_not_built(&config_options, values, &notes);

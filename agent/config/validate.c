@@ -56,6 +56,7 @@ static const struct check_range ranges[] = {
 	{ "containerLogMaxFiles", 2, CHECK_ANY },
 	{ "logging.verbosity", 0, CHECK_ANY },
 	{ "syncFrequency", 1, CHECK_ANY },
+	{ "runtimeRequestTimeout", 1, CHECK_ANY },
 	{ "tracing.samplingRatePerMillion", 0, 1000000 },
 	{ "userNamespaces.idsPerPod", USERNS_UNIT, UINT32_MAX },
 };

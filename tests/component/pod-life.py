@@ -123,6 +123,19 @@ def sanitized(lane):
 
 
 @scenario
+def life_without_resolv_conf(lane):
+    """The host's file is read for each sandbox; without it there is none, and the agent lives."""
+    path = lane.path("resolv.conf")
+    os.rename(path, path + ".away")
+    lane.start().create_pod("dns", [container("a")])
+    wait(lambda: "FailedCreatePodSandBox" in lane.api.events("dns"), 20, "no event tells what is missing")
+    check(not lane.sandboxes("dns"), "a sandbox without DNS settings")
+    os.rename(path + ".away", path)
+    lane.wait_ready("dns", 40)
+    lane.delete_pod("dns")
+
+
+@scenario
 def life_never(lane):
     lane.start().create_pod("never-ok", [container("a", "exit:0:10ms"), container("b", "exit:0:60ms")],
                             restartPolicy="Never")
