@@ -5,18 +5,18 @@
  */
 #include "agent.h"
 
-#include <errno.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agentserver.h"
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "image/images.h"
 #include "kube/hostname.h"
@@ -24,6 +24,7 @@
 #include "node/machine.h"
 #include "node/node.h"
 #include "node/nodeaddr.h"
+#include "node/tunables.h"
 #include "parts.h"
 #include "pod/podobserve.h"
 #include "pod/podorphans.h"
@@ -300,8 +301,15 @@ static int make_clients(struct agent *a, struct err *e)
 
 	if (str_empty(c->kubeconfig))
 		return err_set(e, ERR_INVALID, "--kubeconfig is required");
-	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0)
-		return err_wrap(e, "API server client");
+	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0) {
+		/* whatever is wrong with it: whoever writes it may not be done yet */
+		if (e->code == ERR_INVALID)
+			e->code = ERR_UNAVAILABLE;
+		return err_wrap(e, "kubeconfig%s",
+				str_empty(c->bootstrap_kubeconfig)
+				    ? ""
+				    : " (no certificate is requested with the bootstrap one yet)");
+	}
 	a->starts_plugins = credentials->exec != NULL;
 	if (kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
 		return err_wrap(e, "API server client");
@@ -347,7 +355,8 @@ static int make_all(struct agent *a, struct err *e)
 	a->env.recursive_read_only = recursive_read_only_of;
 	a->env.read_resolv_conf = read_resolv_conf;
 	a->env.node_ctx = a;
-	if (make_facts(a, e) < 0 || make_clients(a, e) < 0)
+	if (tunables_apply("", c->protect_kernel_defaults, e) < 0 || make_facts(a, e) < 0 ||
+	    make_clients(a, e) < 0)
 		return -1;
 	if (kube_hostname(c->hostname_override, &host, e) < 0)
 		return -1;
@@ -365,7 +374,7 @@ static int make_all(struct agent *a, struct err *e)
 	node_start(a->node);
 	/* ready is: configuration valid and the health port bound; waiting for the API server would
 	 * deadlock a node whose API server is one of its own pods */
-	sd_notify(0, "READY=1");
+	sd_notify(0, "READY=1\nSTATUS=running");
 	sd_event_set_watchdog(a->loop, true);
 	return 0;
 }
@@ -404,37 +413,44 @@ static void unmake(struct agent *a)
  */
 static void set_process(const struct config *c)
 {
-	struct rlimit files = { .rlim_cur = (rlim_t)c->max_open_files,
-				.rlim_max = (rlim_t)c->max_open_files };
-	struct rlimit now;
-
 	umask(0022);
-	if (setrlimit(RLIMIT_NOFILE, &files) == 0 || getrlimit(RLIMIT_NOFILE, &now) < 0)
-		return;
-	log_warning("maxOpenFiles %lld cannot be had: %s; staying with %llu",
-		    (long long)c->max_open_files, strerror(errno),
-		    (unsigned long long)now.rlim_max);
-	now.rlim_cur = now.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &now);
+	process_set_open_files((uint64_t)c->max_open_files);
+	process_set_oom_score(c->oom_score_adj);
+}
+
+/* One life: 0 or 1, the exit status; -1: it did not begin, and nothing of it remains. */
+static int live(const struct config *config, struct err *e)
+{
+	struct agent a = { .config = config };
+	int r = -1;
+
+	if (sd_event_new(&a.loop) < 0)
+		return 1;
+	loop_end_on_signals(a.loop, AGENT_WHAT_STAYS);
+	if (make_all(&a, e) == 0)
+		r = sd_event_loop(a.loop) < 0 ? 1 : 0;
+	unmake(&a);
+	sd_event_unref(a.loop);
+	return r;
 }
 
 int agent_run(const struct config *config)
 {
-	struct agent a = { .config = config };
+	struct await wait = { .what_stays = AGENT_WHAT_STAYS };
+	const char *const awaited[] = { config->kubeconfig };
 	struct err e;
-	int r = 1;
+	int r;
 
-	if (sd_event_new(&a.loop) < 0)
-		return 1;
 	set_process(config);
 	if (privileges_drop(&e) < 0)
 		log_err_warning(&e, "keeps more privileges than it needs");
-	loop_end_on_signals(a.loop, "pods keep running");
-	if (make_all(&a, &e) < 0)
-		log_err(&e, "cannot start");
-	else
-		r = sd_event_loop(a.loop) < 0 ? 1 : 0;
-	unmake(&a);
-	sd_event_unref(a.loop);
+	while ((r = live(config, &e)) < 0) {
+		if (e.code == ERR_INVALID) {
+			log_err(&e, "cannot start");
+			return CONFIG_EXIT_STATUS;
+		}
+		if (!await_retry(&wait, &e, awaited, ARRAY_SIZE(awaited)))
+			return 0;
+	}
 	return r;
 }

@@ -3,5 +3,8 @@
 
 #include "config/config.h"
 
-/* Runs until a signal ends it. Returns the process's exit status. */
+#define AGENT_WHAT_STAYS "pods keep running"
+
+/* Runs until a signal ends it. What keeps it from starting, other than the configuration, is told
+ * and tried again. Returns the process's exit status. */
 int agent_run(const struct config *config);

@@ -5,9 +5,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "conf/start.h"
 #include "kube/version.h"
-
-enum { EXIT_CONFIG = 78 };
 
 static int run(const struct config *c)
 {
@@ -16,14 +15,23 @@ static int run(const struct config *c)
 	return agent_run(c);
 }
 
+static int fail(const struct err *e)
+{
+	if (e->code == ERR_CANCELLED)
+		return 0;
+	fprintf(stderr, "keelson-agent: %s\n", e->text);
+	return CONFIG_EXIT_STATUS;
+}
+
 int main(int argc, char **argv)
 {
+	static const struct conf_start start = { config_load, config_files, AGENT_WHAT_STAYS };
 	CLEANUP(config_freep) struct config *config = NULL;
 	AUTO_FREE char *help = NULL;
 	struct err e;
 
 	log_init("keelson-agent", 0);
-	switch (config_load(argc, argv, &config, &e)) {
+	switch (conf_start(&start, argc, argv, &config, &e)) {
 	case CONFIG_RUN:
 		return run(config);
 	case CONFIG_VERSION:
@@ -34,9 +42,10 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	case CONFIG_CHECK:
-		return conf_check(&config->notes, config->yaml, config->strict) ? 0 : EXIT_CONFIG;
+		return conf_check(&config->notes, config->yaml, config->strict)
+			   ? 0
+			   : CONFIG_EXIT_STATUS;
 	default:
-		fprintf(stderr, "keelson-agent: %s\n", e.text);
-		return EXIT_CONFIG;
+		return fail(&e);
 	}
 }

@@ -67,3 +67,17 @@ int privileges_filter(bool plugins, struct err *e)
 	}
 	return confine_calls(CONFINE_DENY, denied, ARRAY_SIZE(denied), e);
 }
+
+bool privileges_kept_at(size_t i, const char **ret_name, const char **ret_why)
+{
+	if (i >= ARRAY_SIZE(kept))
+		return false;
+	*ret_name = kept[i].name;
+	*ret_why = kept[i].why;
+	return true;
+}
+
+const char *privileges_denied_at(size_t i)
+{
+	return i < ARRAY_SIZE(denied) ? denied[i] : NULL;
+}

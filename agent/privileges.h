@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -18,3 +19,7 @@ int privileges_drop(struct err *e);
  * that starts some (plugins: the kubeconfig's credentials come from one) does without. Does nothing
  * in builds with sanitizers. */
 int privileges_filter(bool plugins, struct err *e);
+
+/* The tables of what is kept and what is denied, for the manual. */
+bool privileges_kept_at(size_t i, const char **ret_name, const char **ret_why);
+const char *privileges_denied_at(size_t i); /* NULL behind the last */

@@ -276,6 +276,22 @@ struct config_block config_block(const struct config *c)
 	return block;
 }
 
+char **config_files(int argc, char *const *argv)
+{
+	static const char *const names[] = { "--config", NULL };
+	static const char *const others[] = { "--cleanup", "--init-only" };
+	static const char *const other_texts[] = { "--write-config-to", "--explain", NULL };
+	AUTO_JSON struct json_object *flags = json_object_new_object();
+	char **texts = flags_texts(&config_options, argc, argv, other_texts);
+	bool daemon = !texts[0] && flags_parse(&config_options, argc, argv, flags, NULL) == 0;
+
+	strv_free(texts);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		daemon = daemon && !json_object_get_boolean(conf_get(flags, others[i]));
+	return daemon ? flags_texts(&config_options, argc, argv, names)
+		      : mem_calloc(1, sizeof(char *));
+}
+
 char *config_help(void)
 {
 	return flags_help(&config_options);

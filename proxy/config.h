@@ -69,4 +69,7 @@ DEFINE_FREEP(config_free, struct config)
 
 /* The settings of the mode. ipvs has no masquerade settings of its own: those of iptables. */
 struct config_block config_block(const struct config *c);
+/* The file that the command line names for a daemon, which may come later; none for a command line
+ * that asks for something else. Heap. */
+char **config_files(int argc, char *const *argv);
 char *config_help(void); /* heap */

@@ -6,14 +6,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "conf/start.h"
 #include "dataplane.h"
 #include "kube/version.h"
 #include "leftovers.h"
 #include "podnetwork.h"
 #include "proxy.h"
 #include "returnpath.h"
-
-enum { EXIT_CONFIG = 78 };
 
 static int fail(const struct err *e, int status)
 {
@@ -66,12 +65,13 @@ static int run(struct config **config, int argc, char *const *argv)
 
 int main(int argc, char **argv)
 {
+	static const struct conf_start start = { config_load, config_files, PROXY_WHAT_STAYS };
 	CLEANUP(config_freep) struct config *config = NULL;
 	AUTO_FREE char *help = NULL;
 	struct err e;
 
 	log_init("keelson-proxy", 0);
-	switch (config_load(argc, argv, &config, &e)) {
+	switch (conf_start(&start, argc, argv, &config, &e)) {
 	case CONFIG_RUN:
 		return run(&config, argc, argv);
 	case CONFIG_VERSION:
@@ -82,8 +82,10 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	case CONFIG_CHECK:
-		return conf_check(&config->notes, config->yaml, config->strict) ? 0 : EXIT_CONFIG;
+		return conf_check(&config->notes, config->yaml, config->strict)
+			   ? 0
+			   : CONFIG_EXIT_STATUS;
 	default:
-		return fail(&e, EXIT_CONFIG);
+		return e.code == ERR_CANCELLED ? 0 : fail(&e, CONFIG_EXIT_STATUS);
 	}
 }

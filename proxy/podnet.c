@@ -147,6 +147,18 @@ static void add_tunnelled(struct podnet *p, const struct prefix *cidr, const str
 	vec_push(&p->neighbours, fdb);
 }
 
+/* A route to it would take the way to a node itself. */
+static bool holds_a_node(const struct podnet_input *in, const struct prefix *cidr)
+{
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		for (size_t k = 0; k < in->nodes[i]->addresses.n; k++) {
+			if (prefix_has(cidr, &in->nodes[i]->addresses.v[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Why nothing can lead to that range, whatever the way; NULL: nothing is in the way. */
 static const char *misfit(const struct podnet_input *in, const struct podnet_node *peer,
 			  const struct prefix *cidr, const struct podnet *p)
@@ -160,6 +172,8 @@ static const char *misfit(const struct podnet_input *in, const struct podnet_nod
 		if (!prefix_cmp(&p->routes.v[i].dst, cidr))
 			return "another node has the same range";
 	}
+	if (holds_a_node(in, cidr))
+		return "a node's own address is in the range";
 	for (size_t i = 0; i < peer->addresses.n; i++) {
 		if (is_own(in, &peer->addresses.v[i]) || is_loopback(&peer->addresses.v[i]))
 			return "its InternalIP is this node's own";

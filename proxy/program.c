@@ -460,7 +460,47 @@ static void add_port(struct program *p, struct svc *svc, struct svcport *port)
 	svcmodel_fini(&m);
 }
 
-/* Front ends that another service has already are left out. */
+static bool is_cluster_ip(const struct program *p, const struct svc *svc, const struct nftelem *e)
+{
+	const struct addr *a = &svc->cluster_ip[p->family];
+
+	return (e->set == NFTSET_SERVICES || e->set == NFTSET_EXTERNAL) && a->len &&
+	       !memcmp(a->b, e->key, a->len);
+}
+
+/* Whatever order they come in: nobody takes a cluster address from its service, and of two others
+ * the older one has it. */
+static bool claims_before(const struct program *p, const struct svc *a, const struct svc *b,
+			  const struct nftelem *e)
+{
+	bool a_own = is_cluster_ip(p, a, e), b_own = is_cluster_ip(p, b, e);
+
+	if (a_own != b_own)
+		return a_own;
+	if (a->created_sec != b->created_sec)
+		return a->created_sec < b->created_sec;
+	return strcmp(a->key, b->key) < 0;
+}
+
+/* Takes a front end out of what the service has in the kernel. */
+static void displace(struct program *p, struct svc *owner, const struct nftelem *e)
+{
+	struct nftlist *list = &owner->family[p->family].list, rest = { 0 };
+	struct nftref r;
+
+	for (size_t at = 0; nftlist_next(list, p->family, &at, &r);) {
+		if (r.set != e->set || memcmp(r.key, e->key, r.key_len))
+			nftlist_append(&rest, &r);
+	}
+	p->current = owner;
+	nftdiff(list, &rest, p->family, list_change, p);
+	nftlist_fini(list);
+	*list = rest;
+	/* it tells whoever asks when it is looked at again */
+	program_mark(p, owner);
+}
+
+/* Front ends that another service has a better right to are left out. */
 static void claim_fronts(struct program *p, struct svc *svc, nftelems *v)
 {
 	bool blocked = false;
@@ -473,7 +513,9 @@ static void claim_fronts(struct program *p, struct svc *svc, nftelems *v)
 		if (nftset_is_front(v->v[i].set)) {
 			nftelem_key(&v->v[i], p->family, key);
 			owner = map_get(&p->claims, key);
-			if (owner && owner != svc) {
+			if (owner && owner != svc && claims_before(p, svc, owner, &v->v[i])) {
+				displace(p, owner, &v->v[i]);
+			} else if (owner && owner != svc) {
 				snprintf(text, sizeof(text),
 					 "an address and port of it belong to service %s",
 					 owner->key);

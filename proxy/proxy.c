@@ -5,18 +5,17 @@
  */
 #include "proxy.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/proto.h"
 #include "base/str.h"
 #include "k8s/networking.pb-c.h"
@@ -300,8 +299,12 @@ static int load_credentials(const struct config *c, struct kube_credentials **re
 	struct kube_credentials *credentials = NULL;
 
 	if (!str_empty(c->kubeconfig)) {
-		if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0)
+		if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0) {
+			/* whatever is wrong with it: whoever writes it may not be done yet */
+			if (e->code == ERR_INVALID)
+				e->code = ERR_UNAVAILABLE;
 			return err_wrap(e, "kubeconfig");
+		}
 	} else if (!str_empty(c->master)) {
 		credentials = NEW(struct kube_credentials);
 	} else if (kubeconfig_in_cluster(NULL, &credentials, e) < 0) {
@@ -442,27 +445,6 @@ static bool host_has_v6(void)
 	       *disabled != '1';
 }
 
-static void set_oom_score(const struct config *c)
-{
-	AUTO_FREE char *text = str_fmt("%d", c->oom_score_adj);
-	AUTO_FD fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		log_v(2, "oomScoreAdj stays as it is: %s", strerror(errno));
-}
-
-/* Every health port takes connections of strangers: they must not use up the loop's own files. */
-static void raise_file_limit(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return;
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		log_v(2, "the limit of open files stays as it is: %s", strerror(errno));
-}
-
 static int make_client(struct proxy *p, struct err *e)
 {
 	const struct config *c = p->config;
@@ -474,7 +456,7 @@ static int make_client(struct proxy *p, struct err *e)
 	};
 
 	if (load_credentials(c, &credentials, e) < 0)
-		return err_wrap(e, "API server client");
+		return -1;
 	p->starts_plugins = credentials->exec != NULL;
 	p->credentials = credentials_text(credentials);
 	if (kube_client_new(p->loop, credentials, &options, &p->client, e) < 0)
@@ -522,7 +504,7 @@ static int make_all(struct proxy *p, struct err *e)
 		log_err_warning(e, "may make any system call");
 	proxy_node_event(p, EVENT_NORMAL, "Starting", "");
 	/* ready is: configuration valid; the API server may be reached through this very proxy */
-	sd_notify(0, "READY=1");
+	sd_notify(0, "READY=1\nSTATUS=running");
 	sd_event_set_watchdog(p->loop, true);
 	return 0;
 }
@@ -547,7 +529,6 @@ static void unmake(struct proxy *p)
 	nodeinfo_fini(&p->node);
 	strv_free(p->warned);
 	free(p->credentials);
-	config_free(p->config);
 	free(p->node_name);
 }
 
@@ -603,26 +584,56 @@ int proxy_init(const struct config *config)
 	return sysctls_apply(config, "") ? 1 : 0;
 }
 
-int proxy_run(struct config *config, int argc, char *const *argv)
+/* One life: 0 or 1, the exit status; -1: it did not begin, and nothing of it remains. *config is
+ * the last one that was taken. */
+static int live(struct config **config, int argc, char *const *argv, struct err *e)
 {
-	struct proxy p = { .argc = argc, .argv = argv, .config = config };
-	struct err e;
-	int r = 1;
+	struct proxy p = { .argc = argc, .argv = argv, .config = *config };
+	int r = -1;
 
 	p.start_usec = clock_wall_usec();
 	if (sd_event_new(&p.loop) < 0)
 		return 1;
-	loop_end_on_signals(p.loop, "services keep working");
-	set_oom_score(config);
-	raise_file_limit();
-	sysctls_apply(config, "");
-	if (privileges_drop(&e) < 0)
-		log_err_warning(&e, "keeps more privileges than it needs");
-	if (make_all(&p, &e) < 0)
-		log_err(&e, "cannot start");
-	else
+	loop_end_on_signals(p.loop, PROXY_WHAT_STAYS);
+	if (make_all(&p, e) == 0)
 		r = sd_event_loop(p.loop) ? 1 : 0;
 	unmake(&p);
 	sd_event_unref(p.loop);
+	*config = p.config;
+	return r;
+}
+
+static int live_until_end(struct config **config, int argc, char *const *argv)
+{
+	struct await wait = { .what_stays = PROXY_WHAT_STAYS };
+	struct err e;
+	int r;
+
+	while ((r = live(config, argc, argv, &e)) < 0) {
+		const char *const awaited[] = { (*config)->kubeconfig };
+
+		if (e.code == ERR_INVALID) {
+			log_err(&e, "cannot start");
+			return CONFIG_EXIT_STATUS;
+		}
+		if (!await_retry(&wait, &e, awaited, ARRAY_SIZE(awaited)))
+			return 0;
+	}
+	return r;
+}
+
+int proxy_run(struct config *config, int argc, char *const *argv)
+{
+	struct err e;
+	int r;
+
+	process_set_oom_score(config->oom_score_adj);
+	/* every health port takes connections of strangers: they must not use up our own files */
+	process_set_open_files(0);
+	sysctls_apply(config, "");
+	if (privileges_drop(&e) < 0)
+		log_err_warning(&e, "keeps more privileges than it needs");
+	r = live_until_end(&config, argc, argv);
+	config_free(config);
 	return r;
 }

@@ -3,8 +3,10 @@
 
 #include "config.h"
 
-/* Runs until a signal; returns the exit status. Takes the configuration over; argv to load it
- * again. */
+#define PROXY_WHAT_STAYS "services keep working"
+
+/* Runs until a signal; returns the exit status. What keeps it from starting, other than the
+ * configuration, is told and tried again. Takes the configuration over; argv to load it again. */
 int proxy_run(struct config *config, int argc, char *const *argv);
 /* --init-only: what needs full privileges, once. Returns the exit status. */
 int proxy_init(const struct config *config);

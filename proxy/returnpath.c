@@ -175,18 +175,30 @@ static int act_neighbour(void *ctx, const void *element, bool wanted)
 		(list)->n = kept; \
 	} while (0)
 
-static int get_ours(struct rtnl *rtnl, const netstate_links *links, struct returnplan *ret,
-		    struct err *e)
+/* Next hops stand on devices that a route of ours leads through, or shall. */
+static bool leads_through(const netstate_routes *routes, int dev)
+{
+	for (size_t i = 0; i < routes->n; i++) {
+		if (routes->v[i].dev == dev)
+			return true;
+	}
+	return false;
+}
+
+static int get_ours(struct rtnl *rtnl, const struct returnplan *want, const netstate_links *links,
+		    struct returnplan *ret, struct err *e)
 {
 	if (rtnl_get_rules(rtnl, &ret->rules, e) < 0 || rtnl_get_routes(rtnl, &ret->routes, e) < 0)
 		return -1;
-	for (size_t i = 0; i < links->n; i++) {
-		if (!(links->v[i].flags & IFF_LOOPBACK) &&
-		    rtnl_get_neighbours(rtnl, links->v[i].index, &ret->neighbours, e) < 0)
-			return -1;
-	}
 	KEEP(&ret->rules, ret->rules.v[i].ours && returnplan_is_table(ret->rules.v[i].table));
 	KEEP(&ret->routes, returnplan_is_table(ret->routes.v[i].table));
+	for (size_t i = 0; i < links->n; i++) {
+		int dev = links->v[i].index;
+
+		if ((leads_through(&want->routes, dev) || leads_through(&ret->routes, dev)) &&
+		    rtnl_get_neighbours(rtnl, dev, &ret->neighbours, e) < 0)
+			return -1;
+	}
 	KEEP(&ret->neighbours,
 	     !ret->neighbours.v[i].fdb && returnplan_is_next_hop(&ret->neighbours.v[i].addr));
 	return 0;
@@ -198,7 +210,7 @@ static int apply(struct rtnl *rtnl, const struct returnplan *want, const netstat
 {
 	struct returnplan have = { 0 };
 	struct act a = { .rtnl = rtnl, .e = e };
-	int r = get_ours(rtnl, links, &have, e);
+	int r = get_ours(rtnl, want, links, &have, e);
 
 	if (r == 0) {
 		err_clear(e);

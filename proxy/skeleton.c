@@ -22,6 +22,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,15 +183,16 @@ static void pod_rules(const struct skeleton_settings *in, struct skeleton *s, co
 	bool by_name = in->local == DATAPLANE_LOCAL_BRIDGE_INTERFACE ||
 		       in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX;
 
-	if (by_name && in->local_interface && !output) {
+	/* no interface has a longer name */
+	if (by_name && in->local_interface && !output &&
+	    strlen(in->local_interface) < IFNAMSIZ) {
 		struct skelrule *r = rule(s, name);
 		struct skelop is = { .op = SKEL_IS_BYTES, .len = 16 };
 		size_t len = strlen(in->local_interface);
 
-		if (in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX && len < sizeof(is.bytes))
+		if (in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX)
 			is.len = (uint8_t)len;
-		memcpy(is.bytes, in->local_interface,
-		       len < sizeof(is.bytes) ? len : sizeof(is.bytes) - 1);
+		memcpy(is.bytes, in->local_interface, len);
 		OP(r, LOAD_IIFNAME, .a = 0);
 		op(r, is);
 		OP(r, GOTO, .name = "from-pod");

@@ -286,6 +286,8 @@ struct svc *svcstore_put_service(struct svcstore *s, const Core__Service *o)
 	memset(&svc->ports, 0, sizeof(svc->ports));
 	clear_service(svc);
 	svc->known = true;
+	svc->created_sec =
+	    o->metadata->creationtimestamp ? o->metadata->creationtimestamp->seconds : 0;
 	outside = str_eq(spec->type, "LoadBalancer") || str_eq(spec->type, "NodePort") ||
 		  spec->n_externalips;
 	svc->external_local = outside && str_eq(spec->externaltrafficpolicy, "Local");

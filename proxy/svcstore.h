@@ -52,6 +52,7 @@ struct svc {
 	bool any_source[DATAPLANE_FAMILIES];
 	uint16_t health_port;
 	uint32_t affinity_sec;
+	int64_t created_sec; /* 0: unknown */
 	struct addr cluster_ip[DATAPLANE_FAMILIES];
 	VEC(struct addr) external_ips, vips;
 	VEC(struct prefix) source_ranges;

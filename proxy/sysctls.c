@@ -1,18 +1,16 @@
 /* Connection tracking (contract in sysctls.h). Effect. */
 #include "sysctls.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
+#include "base/sysctl.h"
 
 #define USEC_PER_SEC INT64_C(1000000)
 
-enum { VALUE_BYTES = 64, HASH_SHARE = 4 };
+enum { HASH_SHARE = 4 };
 
 /* Beyond it the table costs more memory than it is worth, on however many CPUs. */
 static const int64_t conntrack_limit = 1048576;
@@ -52,40 +50,13 @@ size_t sysctls_plan(const struct config *c, long cpus, struct sysctl ret[SYSCTLS
 	return n;
 }
 
-static int read_value(const char *path, int64_t *ret, struct err *e)
-{
-	AUTO_FREE char *text = NULL;
-
-	if (fs_read(path, VALUE_BYTES, &text, NULL, e) < 0)
-		return -1;
-	text[strcspn(text, "\n")] = 0;
-	return str_to_i64(text, ret) ? 0 : err_set(e, ERR_INVALID, "%s holds no number", path);
-}
-
-static int write_value(const char *path, int64_t value, struct err *e)
-{
-	AUTO_FREE char *text = str_fmt("%lld", (long long)value);
-	AUTO_FD fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_os(e, errno, "open %s", path);
-	if (write(fd, text, strlen(text)) < 0)
-		return err_os(e, errno, "write %s to %s", text, path);
-	return 0;
-}
-
 /* 0: as it should be now. */
 static unsigned apply_one(const char *path, int64_t value, bool at_least)
 {
-	int64_t have = 0;
 	struct err e;
 
-	if (read_value(path, &have, &e) == 0 && (have == value || (at_least && have > value)))
+	if (sysctl_set(path, value, at_least, &e) >= 0)
 		return 0;
-	if (write_value(path, value, &e) == 0) {
-		log_v(2, "set %s=%lld was=%lld", path, (long long)value, (long long)have);
-		return 0;
-	}
 	log_err_warning(&e, "connection tracking stays as it is");
 	return 1;
 }

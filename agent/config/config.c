@@ -386,6 +386,13 @@ bool config_gate(const struct config *c, const char *name)
 	return featuregates_on(&c->feature_gates, name);
 }
 
+char **config_files(int argc, char *const *argv)
+{
+	static const char *const names[] = { "--config", "--config-dir", NULL };
+
+	return flags_texts(&config_options, argc, argv, names);
+}
+
 char *config_help(void)
 {
 	return flags_help(&config_options);

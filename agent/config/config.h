@@ -107,4 +107,6 @@ DEFINE_FREEP(config_free, struct config)
 
 /* Whether a gate is on: as configured, else its default; false for unknown names. */
 bool config_gate(const struct config *c, const char *name);
+/* The files and directories that the command line names, which may come later; heap. */
+char **config_files(int argc, char *const *argv);
 char *config_help(void); /* heap */

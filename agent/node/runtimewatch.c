@@ -113,7 +113,10 @@ void runtimewatch_list_images(struct runtimewatch *w)
 static void status_failed(struct runtimewatch *w, const struct err *e)
 {
 	if (!w->absent)
-		log_err_warning(e, "runtime does not answer, waiting for it");
+		log_err_warning(e,
+				"runtime %s does not answer: start it, or name another "
+				"(containerRuntimeEndpoint); waiting for it",
+				w->endpoint);
 	w->absent = true;
 }
 

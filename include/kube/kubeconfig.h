@@ -38,7 +38,8 @@ int kubeconfig_parse(const char *text, size_t len, const char *dir,
  * /var/run/secrets/kubernetes.io/serviceaccount). */
 int kubeconfig_in_cluster(const char *root, struct kube_credentials **ret_credentials,
 			  struct err *e);
-/* Reads the certificate and key files again. */
+/* Reads the certificate and key files again: 1 when something changed, and only that is replaced (a
+ * connection may be looking at the rest). */
 int kube_credentials_reload(struct kube_credentials *c, struct err *e);
 void kube_credentials_free(struct kube_credentials *c);
 DEFINE_FREEP(kube_credentials_free, struct kube_credentials)

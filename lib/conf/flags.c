@@ -114,6 +114,23 @@ int flags_parse(const struct option_table *table, int argc, char *const *argv,
 	return r.outcome;
 }
 
+char **flags_texts(const struct option_table *table, int argc, char *const *argv,
+		   const char *const *names)
+{
+	AUTO_JSON struct json_object *values = json_object_new_object();
+	char **texts = mem_calloc(1, sizeof(*texts));
+
+	if (flags_parse(table, argc, argv, values, NULL) != CONFIG_RUN)
+		return texts;
+	for (; *names; names++) {
+		const char *text = json_string(values, *names);
+
+		if (!str_empty(text))
+			strv_push(&texts, text);
+	}
+	return texts;
+}
+
 char *flags_help(const struct option_table *table)
 {
 	AUTO_STR text = { 0 };

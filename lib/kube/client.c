@@ -15,6 +15,7 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "call.h"
+#include "certificate.h"
 #include "exec.h"
 #include "kube/codec.h"
 
@@ -27,6 +28,7 @@ enum {
 	RETRIES_MAX = 10,
 	RETRY_AFTER_MAX_SEC = 60,
 	HEARTBEAT_FAILURES_MAX = 2,
+	LOOK_SEC = 10,
 };
 
 static const char accept_protobuf[] = "application/vnd.kubernetes.protobuf,application/json";
@@ -71,7 +73,8 @@ struct core {
 	struct exec_credential *exec;
 	struct client_hook *hooks;
 	unsigned heartbeat_failures;
-	bool unreachable;
+	bool unreachable, certificate_told;
+	int64_t looked_usec; /* when credentials were last read again */
 };
 
 sd_event *client_loop(struct kube_client *c)
@@ -392,6 +395,43 @@ static void forget_token(struct core *k)
 	exec_credential_forget(k->exec);
 }
 
+/* Says what is wrong with the client certificate, once until it is another. */
+static void tell_certificate(struct core *k)
+{
+	const struct kube_credentials *c = k->credentials;
+	struct err e;
+
+	if (k->certificate_told || str_empty(c->cert_pem) ||
+	    certificate_check(c->cert_pem, c->cert_file, clock_wall_usec() / USEC_PER_SEC, &e) == 0)
+		return;
+	k->certificate_told = true;
+	log_err(&e, "apiserver %s", c->server);
+}
+
+/* Who renews a certificate does so in its file; certificate and key may come one after the other.
+ */
+static void look_for_new_credentials(struct core *k)
+{
+	int64_t now = clock_mono_usec();
+	struct err e;
+	int r;
+
+	if (now - k->looked_usec < LOOK_SEC * (int64_t)USEC_PER_SEC)
+		return;
+	k->looked_usec = now;
+	r = kube_credentials_reload(k->credentials, &e);
+	if (r < 0)
+		log_err_warning(&e, "the credentials for apiserver %s cannot be read again",
+				k->credentials->server);
+	if (r <= 0) {
+		tell_certificate(k);
+		return;
+	}
+	log_info("the credentials for apiserver %s changed on disk", k->credentials->server);
+	k->certificate_told = false;
+	http_pool_reset(k->pool, k->credentials, "new credentials");
+}
+
 static void on_done(void *ctx, const struct http_reply *reply)
 {
 	struct kube_call *call = ctx;
@@ -415,6 +455,8 @@ static void on_done(void *ctx, const struct http_reply *reply)
 	}
 	if (reply->status == 401)
 		forget_token(k);
+	if (reply->status == 401 || (!answered && !silent))
+		look_for_new_credentials(k);
 	if (reply->status == 406)
 		k->options.json_only = true;
 	if (!silent) {
@@ -800,6 +842,7 @@ int kube_client_new(sd_event *loop, struct kube_credentials *credentials,
 			      on_limiter, k) < 0)
 		abort();
 	sd_event_source_set_enabled(k->limiter, SD_EVENT_OFF);
+	tell_certificate(k);
 	*ret_client = &k->main;
 	return 0;
 }
@@ -815,6 +858,8 @@ void kube_client_set_credentials(struct kube_client *c, struct kube_credentials 
 	k->credentials = credentials;
 	http_pool_reset(k->pool, credentials, "new credentials");
 	kube_credentials_free(before);
+	k->certificate_told = false;
+	tell_certificate(k);
 	if (credentials->exec)
 		k->exec = exec_credential_new(k->loop, credentials, on_exec, k);
 	for (struct kube_call *call = k->calls; call; call = call->next)
@@ -825,7 +870,7 @@ int kube_client_reload(struct kube_client *c, struct err *e)
 {
 	struct core *k = c->core;
 
-	if (kube_credentials_reload(k->credentials, e))
+	if (kube_credentials_reload(k->credentials, e) < 0)
 		return -1;
 	forget_token(k);
 	http_pool_reset(k->pool, k->credentials, "new credentials");

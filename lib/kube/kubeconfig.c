@@ -260,7 +260,7 @@ int kubeconfig_in_cluster(const char *root, struct kube_credentials **ret_creden
 	AUTO_FREE char *ns_file = NULL;
 
 	if (str_empty(host) || str_empty(port))
-		return err_set(e, ERR_NOT_FOUND,
+		return err_set(e, ERR_INVALID,
 			       "not in a pod: KUBERNETES_SERVICE_HOST and _PORT are not set");
 	if (!root)
 		root = service_account_dir;
@@ -285,18 +285,19 @@ int kube_credentials_reload(struct kube_credentials *c, struct err *e)
 		      { c->cert_file, &c->cert_pem },
 		      { c->key_file, &c->key_pem } };
 	char *fresh[ARRAY_SIZE(parts)] = { NULL };
-	int r = 0;
+	int failed = 0, changed = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(parts); i++) {
+	for (size_t i = 0; !failed && i < ARRAY_SIZE(parts); i++) {
 		if (parts[i].file)
-			r = fs_read(parts[i].file, PEM_BYTES_MAX, &fresh[i], NULL, e);
+			failed = fs_read(parts[i].file, PEM_BYTES_MAX, &fresh[i], NULL, e);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (!r && fresh[i]) {
+		if (!failed && fresh[i] && !str_eq(fresh[i], *parts[i].pem)) {
 			free(*parts[i].pem);
 			*parts[i].pem = TAKE(fresh[i]);
+			changed = 1;
 		}
 		free(fresh[i]);
 	}
-	return r;
+	return failed ? -1 : changed;
 }

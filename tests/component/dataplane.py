@@ -555,6 +555,27 @@ def test_conflict(bed):
     check(bed, "conflict is over", "c", "203.0.113.77", 80, [("p12", V4["c"])], "TCP")
 
 
+def test_cluster_ip_is_its_own(bed):
+    """An external address that is another service's cluster address takes nothing, whoever came first; so after a restart."""
+    bed.service(59, externalIPs=["10.96.0.60"])
+    bed.endpoints(59, ["p11"])
+    bed.d.sync()
+    check(bed, "nobody else has it", "p12", "10.96.0.60", 80, [("p11", V4["p12"])], "TCP")
+    bed.service(60)
+    bed.endpoints(60, ["p12"])
+    r = bed.d.sync()
+    assert "AddressInUse" in r["warning"] and "t/s60" in r["warning"], r
+    for when in "at once", "after a restart":
+        check(bed, when, "p11", "10.96.0.60", 80, [("p12", V4["p11"])], "TCP")
+        bed.d.restart()
+        bed.d.sync()
+    bed.d.remove("service", "t", "s60")
+    bed.d.sync()
+    check(bed, "given back", "p12", "10.96.0.60", 80, [("p11", V4["p12"])], "TCP")
+    bed.d.remove("service", "t", "s59")
+    bed.d.sync()
+
+
 def test_spread(bed):
     """Every endpoint gets its share; so with more than one class of sizes."""
     bed.service(57)

@@ -52,6 +52,20 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+# what an agent sets, and what it sets it to
+SYSCTLS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
+           "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000}
+
+
+def shield_sysctls(folder):
+    """Settings of the whole machine: in our mount namespace files stand in their place, which already hold what is wanted."""
+    for name, value in SYSCTLS.items():
+        path = os.path.join(folder, "sysctl-" + os.path.basename(name))
+        with open(path, "w") as f:
+            f.write(f"{value}\n")
+        subprocess.run(["mount", "--bind", path, "/proc/sys/" + name], check=True)
+
+
 def own_mounts():
     if LIBC.unshare(CLONE_NEWNS):
         apiserver.skip("no right to make a mount namespace: " + os.strerror(ctypes.get_errno()))
@@ -59,6 +73,7 @@ def own_mounts():
     # the links to container logs have a fixed place
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/var/log"], check=True)
     os.makedirs("/var/log/containers")
+    shield_sysctls("/var/log")
 
 
 class Api:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -365,14 +364,60 @@ class Start(unittest.TestCase):
     def test_bad_input_ends_in_one_sentence(self):
         cases = (
             (("--no-such",), 78, "keelson-proxy: unknown flag: --no-such\n"),
-            (("--config", "/nowhere/config.conf"), 78, "/nowhere/config.conf"),
+            (("--config", "/nowhere/config.conf", "--check-config"), 78, "/nowhere/config.conf"),
             (("--proxy-mode", "userspace"), 78, 'mode (--proxy-mode): "userspace" is none of'),
-            (("--conntrack-max-per-core=0",), 1, "neither clientConnection.kubeconfig nor --master is set"),
-            (("--conntrack-max-per-core=0", "--kubeconfig=/nowhere"), 1, "/nowhere: No such file"),
+            (("--conntrack-max-per-core=0",), 78, "neither clientConnection.kubeconfig nor --master is set"),
         )
         for args, code, text in cases:
             done = self.run_program(*args)
             self.assertEqual((done.returncode, text in done.stderr), (code, True), done.stderr)
+
+    def test_what_is_missing_is_waited_for(self):
+        folder, config = api.path("later"), api.path("later/etc/config.conf")
+        log = api.path("later.log")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, open(log, "wb") as out:
+            told.bind(api.path("notify"))
+            told.settimeout(20)
+            child = subprocess.Popen([PROGRAM, "--config", config], stdout=out, stderr=out,
+                                     env=dict(os.environ, NOTIFY_SOCKET=api.path("notify"), WATCHDOG_USEC="600000",
+                                              FAKE_DATAPLANE=log + ".fake"))
+            self.addCleanup(child.kill)
+            beats = []
+
+            def news():
+                """The next message that is no beat of the watchdog."""
+                while True:
+                    message = told.recv(4096).decode()
+                    if message != "WATCHDOG=1":
+                        return message
+                    beats.append(message)
+
+            waiting = news()
+            self.assertIn("READY=1\nSTATUS=waiting: ", waiting)
+            self.assertIn(config + ": No such file or directory: waiting for it", waiting)
+            self.assertEqual(told.recv(4096).decode(), "WATCHDOG=1")
+            os.makedirs(os.path.dirname(config))
+            with open(config, "w") as f:
+                f.write("apiVersion: kubeproxy.config.k8s.io/v1alpha1\n")
+                f.flush()
+                time.sleep(0.3)    # whoever writes it may take a moment
+                f.write("kind: KubeProxyConfiguration\nconntrack: {maxPerCore: 0}\nmetricsBindAddress: 127.0.0.1:10320\n"
+                        f"healthzBindAddress: 127.0.0.1:10321\nclientConnection: {{kubeconfig: {folder}/kubeconfig}}\n")
+            self.assertIn(folder + "/kubeconfig: No such file or directory: waiting for it", news())
+            with open(folder + "/kubeconfig", "w") as f:
+                f.write("what is this")
+            self.assertIn("put it right", news())
+            os.symlink(api.path("ca.crt"), folder + "/ca.crt")
+            api.kubeconfig("later.kubeconfig", "token: secret-token")
+            os.rename(api.path("later.kubeconfig"), folder + "/kubeconfig")
+            self.assertEqual(news(), "READY=1\nSTATUS=running")
+            del beats[:]
+            time.sleep(1)
+            child.terminate()
+            self.assertEqual(news(), "STOPPING=1")
+            self.assertGreaterEqual(len(beats), 2)
+            self.assertEqual(child.wait(timeout=20), 0)
+        self.assertEqual(len([l for l in text_of(log).splitlines() if "waiting for it" in l]), 2)
 
     def test_what_ends_at_once(self):
         self.assertEqual(self.run_program("--version").stdout, "Kubernetes v1.37.2\n")

@@ -203,7 +203,7 @@ class Cluster:
         proxy = self.proxies.pop(n)
         proxy.send_signal(how)
         code = proxy.wait(20)
-        check(code == (0 if how == signal.SIGTERM else -how), f"n{n}: the proxy exits {code}: {self.log(n)}")
+        check(code == (0 if how == signal.SIGTERM else -how), f"n{n}: the proxy exits {code}: {self.log(n)[-2000:]}")
 
     def log_path(self, n):
         return f"{self.dir}/n{n}.log"

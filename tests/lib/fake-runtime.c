@@ -52,7 +52,7 @@ struct fake_runtime {
 	char **images, **breaches, **removed;
 	unsigned lose_events;
 	unsigned calls[CRI_RPC_COUNT];
-	bool runtime_ready, network_ready;
+	bool runtime_ready, network_ready, systemd_cgroups;
 	bool unannounced; /* the reply of the call in hand will not arrive */
 };
 
@@ -948,11 +948,11 @@ static void *runtime_config(struct fake_runtime *rt, const void *request, struct
 {
 	Cri__RuntimeConfigResponse *r = reply(CRI_RUNTIME_CONFIG);
 
-	(void)rt;
 	(void)request;
 	(void)e;
 	r->linux = proto_new(&cri__linux_runtime_configuration__descriptor);
-	r->linux->cgroup_driver = CRI__CGROUP_DRIVER__CGROUPFS;
+	r->linux->cgroup_driver = rt->systemd_cgroups ? CRI__CGROUP_DRIVER__SYSTEMD
+						      : CRI__CGROUP_DRIVER__CGROUPFS;
 	return r;
 }
 
@@ -1145,6 +1145,11 @@ void fake_runtime_set_ready(struct fake_runtime *rt, bool runtime, bool network)
 {
 	rt->runtime_ready = runtime;
 	rt->network_ready = network;
+}
+
+void fake_runtime_set_systemd_cgroups(struct fake_runtime *rt, bool systemd)
+{
+	rt->systemd_cgroups = systemd;
 }
 
 /* ---- life and reports ---- */

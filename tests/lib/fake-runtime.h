@@ -70,6 +70,7 @@ bool fake_runtime_exit(struct fake_runtime *rt, const char *container_id, int ex
 /* A sandbox's network or pause process dies: it is not ready, its containers are dead. */
 bool fake_runtime_kill_sandbox(struct fake_runtime *rt, const char *sandbox_id);
 void fake_runtime_set_ready(struct fake_runtime *rt, bool runtime, bool network);
+void fake_runtime_set_systemd_cgroups(struct fake_runtime *rt, bool systemd);
 
 size_t fake_runtime_breaches(const struct fake_runtime *rt);
 const char *fake_runtime_breach(const struct fake_runtime *rt, size_t i);

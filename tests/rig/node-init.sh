@@ -26,8 +26,9 @@ case $repo in /tmp/*)
 esac
 umount "$R/checkout"
 mkdir -p /run/netns /run/lock /run/containerd
-# The agent writes three sysctls that belong to the whole machine. Show it files that already hold what it wants.
-for kv in vm/overcommit_memory=1 kernel/panic=10 kernel/panic_on_oops=1; do
+# The agent writes sysctls that belong to the whole machine. Show it files that already hold what it wants.
+for kv in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1 \
+	kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000; do
 	f=$R/sysctl-$(basename "${kv%=*}")
 	echo "${kv#*=}" > "$f"
 	mount --bind "$f" "/proc/sys/${kv%=*}"

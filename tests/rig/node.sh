@@ -218,7 +218,10 @@ node_proxy_up() {
 	node_dir "$1"
 	case $PROXY in
 	none) return 0 ;;
-	keelson) bin=$(readlink -f "${PROXY_BIN:-$REPO/build/proxy/keelson-proxy}") ;;
+	keelson)
+		bin=$(readlink -f "${PROXY_BIN:-$REPO/build/proxy/keelson-proxy}")
+		kc apply -f "$REPO/contrib/rbac.yaml" > /dev/null || return 1
+		;;
 	*) bin=$K8SBIN/kube-proxy ;;
 	esac
 	cat > "$D/proxy.yaml" <<-Y

@@ -1,12 +1,15 @@
 /* Inside lib/kube: envelopes, kubeconfig, the event correlator. */
 #include "test.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "certificate.h"
 #include "correlate.h"
 #include "k8s/core.pb-c.h"
 #include "kube/event.h"
@@ -258,6 +261,47 @@ static void names_of_events_are_valid(void **state)
 	assert_string_equal(odd, "xnode-a.3e8");
 }
 
+static char *make_certificate(time_t from, time_t to)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *c = X509_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text, *copy;
+	long n;
+
+	ASN1_TIME_set(X509_getm_notBefore(c), from);
+	ASN1_TIME_set(X509_getm_notAfter(c), to);
+	X509_set_pubkey(c, key);
+	X509_sign(c, key, EVP_sha256());
+	PEM_write_bio_X509(bio, c);
+	n = BIO_get_mem_data(bio, &text);
+	copy = mem_strndup(text, (size_t)n);
+	BIO_free(bio);
+	X509_free(c);
+	EVP_PKEY_free(key);
+	return copy;
+}
+
+static void certificates_tell_why_they_are_refused(void **state)
+{
+	const int64_t noon = 1800000000; /* 2027-01-15T08:00:00Z */
+	AUTO_FREE char *pem = make_certificate(noon - 100, noon + 100);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(certificate_check(pem, "/pki/a.pem", noon, &e), 0);
+	assert_int_equal(certificate_check(pem, "/pki/a.pem", noon + 101, &e), -1);
+	assert_int_equal(e.code, ERR_UNAUTHORIZED);
+	assert_string_equal(e.text, "client certificate /pki/a.pem expired at "
+				    "2027-01-15T08:01:40Z: renew it (kubeadm certs renew, or join "
+				    "again); it is read again when the API server refuses it");
+	assert_int_equal(certificate_check(pem, NULL, noon - 101, &e), -1);
+	assert_string_equal(e.text, "the client certificate in the kubeconfig is valid only from "
+				    "2027-01-15T07:58:20Z on: set this host's clock");
+	assert_int_equal(certificate_check("what", NULL, noon, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +315,7 @@ int main(void)
 		cmocka_unit_test(spam_is_held_back),
 		cmocka_unit_test(caches_are_bounded),
 		cmocka_unit_test(names_of_events_are_valid),
+		cmocka_unit_test(certificates_tell_why_they_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

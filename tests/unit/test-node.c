@@ -3,10 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "base/sysctl.h"
 #include "config/config.h"
 #include "kube/codec.h"
 #include "kube/hostname.h"
@@ -16,6 +20,7 @@
 #include "node/nodeaddr.h"
 #include "node/nodepatch.h"
 #include "node/nodestatus.h"
+#include "node/tunables.h"
 
 enum { GIB = 1 << 30, ARGS_MAX = 16 };
 
@@ -589,16 +594,67 @@ static void test_hostname(void **state)
 	assert_int_equal(kube_hostname("  ", &none, NULL), -1);
 }
 
+/* A root with the settings as they are before. */
+static char *make_settings(void)
+{
+	char *root = mem_strdup("/tmp/keelson-tunables-XXXXXX");
+
+	assert_non_null(mkdtemp(root));
+	for (size_t i = 0; i < tunables_count; i++) {
+		AUTO_FREE char *path = str_fmt("%s/proc/sys/%s", root, tunables[i].name);
+		AUTO_FREE char *dir = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
+
+		assert_int_equal(fs_mkdir_all(dir, 0755, NULL), 0);
+		assert_int_equal(fs_write_atomic(path, i ? "7\n" : "1\n", 2, 0644, NULL), 0);
+	}
+	return root;
+}
+
+static void kernel_settings_are_made_or_protected(void **state)
+{
+	AUTO_FREE char *root = make_settings();
+	AUTO_FREE char *missing = str_fmt("%s/proc/sys/%s", root, tunables[1].name);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(tunables_apply(root, true, &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT);
+	assert_null(strstr(e.text, "overcommit_memory"));
+	assert_non_null(strstr(e.text, "; kernel/panic is 7, not 10;"));
+	assert_int_equal(tunables_apply(root, false, &e), 0);
+	for (size_t i = 0; i < tunables_count; i++) {
+		AUTO_FREE char *path = str_fmt("%s/proc/sys/%s", root, tunables[i].name);
+		int64_t now;
+
+		assert_int_equal(sysctl_read(path, &now, &e), 0);
+		assert_int_equal(now, tunables[i].value);
+	}
+	assert_int_equal(tunables_apply(root, true, &e), 0);
+	/* a kernel without one of them */
+	unlink(missing);
+	assert_int_equal(tunables_apply(root, false, &e), 0);
+	assert_int_equal(tunables_apply(root, true, &e), -1);
+	fs_remove_all(root, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_amounts),       cmocka_unit_test(test_amounts_of_others),
-		cmocka_unit_test(test_ready),         cmocka_unit_test(test_transitions),
-		cmocka_unit_test(test_images),        cmocka_unit_test(test_initial),
-		cmocka_unit_test(test_patch),         cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_versions),      cmocka_unit_test(test_machine_texts),
-		cmocka_unit_test(test_machine_check), cmocka_unit_test(test_machine_check_more),
-		cmocka_unit_test(test_machine_read),  cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_amounts),
+		cmocka_unit_test(test_amounts_of_others),
+		cmocka_unit_test(test_ready),
+		cmocka_unit_test(test_transitions),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_initial),
+		cmocka_unit_test(test_patch),
+		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_machine_texts),
+		cmocka_unit_test(test_machine_check),
+		cmocka_unit_test(test_machine_check_more),
+		cmocka_unit_test(test_machine_read),
+		cmocka_unit_test(kernel_settings_are_made_or_protected),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_hostname),
 	};
 

@@ -115,6 +115,13 @@ static const struct {
 	  "route 10.1.2.0/24 via 10.1.2.0 dev 9 onlink\nroute 10.1.3.0/24 via 192.0.2.3 dev 2\n"
 	  "neighbour 10.1.2.0 02:4b:c6:33:64:02 dev 9\nfdb 198.51.100.2 02:4b:c6:33:64:02 dev "
 	  "9\n" },
+	{ "a range that holds a node",
+	  PODNET_VXLAN,
+	  0,
+	  { NODE("n2", IP("192.0.2.2"), "\"10.1.2.0/24\""),
+	    NODE("n3", IP("192.0.2.3"), "\"192.0.2.0/25\"") },
+	  "route 10.1.2.0/24 via 192.0.2.2 dev 2\n"
+	  "node n3: pods in 192.0.2.0/25 cannot be reached: a node's own address is in the range\n" },
 	{ "a range that is ours",
 	  PODNET_VXLAN,
 	  0,
