@@ -437,7 +437,9 @@ static int live(const struct config *config, struct err *e)
 int agent_run(const struct config *config)
 {
 	struct await wait = { .what_stays = AGENT_WHAT_STAYS };
-	const char *const awaited[] = { config->kubeconfig };
+	const char *const awaited[] = { config->kubeconfig, config->client_ca_file,
+					config->tls_cert_file, config->tls_private_key_file,
+					config->resolv_conf };
 	struct err e;
 	int r;
 
