@@ -17,6 +17,7 @@ struct agent {
 	char *cgroup_root;
 	struct node *node;
 	bool registered, runtime_known;
+	bool starts_plugins; /* programs for credentials */
 	char *trouble; /* why no pod can run, or NULL */
 	struct checks *checks;
 	struct informer *pods; /* of this node; NULL until services are known */

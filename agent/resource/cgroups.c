@@ -329,3 +329,21 @@ int cgroups_remove_pod(const struct podconfig_node *node, const char *uid, struc
 	/* on a hybrid host the runtime made one there, too */
 	return r < 0 ? r : remove_from(CGROUP_MOUNT "/unified", node, uid, e);
 }
+
+int cgroups_check_root(const char *root, struct err *e)
+{
+	static const char *const limiting[] = { "", "cpu", "cpuacct", "cpuset", "memory", "pids" };
+	size_t from = cgroups_unified() ? 0 : 1, to = cgroups_unified() ? 1 : ARRAY_SIZE(limiting);
+
+	for (size_t i = from; i < to; i++) {
+		AUTO_FREE char *mount = str_fmt(CGROUP_MOUNT "/%s", limiting[i]);
+		AUTO_FREE char *path = str_fmt("%s/%s", mount, root);
+
+		if (access(mount, F_OK) == 0 && access(path, F_OK) < 0)
+			return err_set(e, ERR_INVALID,
+				       "cgroupRoot %s: there is no %s: make it in every "
+				       "hierarchy, or leave cgroupRoot empty",
+				       root, path);
+	}
+	return 0;
+}

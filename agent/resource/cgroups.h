@@ -22,3 +22,5 @@ int cgroups_remove_pod(const struct podconfig_node *node, const char *uid, struc
 void cgroups_list_pods(const struct podconfig_node *node, char ***uids);
 /* True when /sys/fs/cgroup is the unified hierarchy. */
 bool cgroups_unified(void);
+/* Whether the group that pods shall live below is there, in each hierarchy that limits them. */
+int cgroups_check_root(const char *root, struct err *e);
