@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -92,6 +93,7 @@ def endpoints(name, of, node, labels=None):
 
 class Proxy:
     """A running proxy, its configuration and its record."""
+    command = None    # PROGRAM, unless it is started in another way
 
     def __init__(self, name, config=CONFIG, user="proxy", args=(), credentials=None):
         self.record_path, self.log_path = api.path(name + ".record"), api.path(name + ".log")
@@ -101,7 +103,7 @@ class Proxy:
                                          f"client-certificate: {user}.crt, client-key: {user}.key")
         self.write(config)
         self.log = open(self.log_path, "ab")
-        self.child = subprocess.Popen([PROGRAM, "--config", self.config_path, "-v=3", *args], stdout=self.log,
+        self.child = subprocess.Popen([*(self.command or [PROGRAM]), "--config", self.config_path, "-v=3", *args], stdout=self.log,
                                       stderr=self.log, env={**os.environ, "FAKE_DATAPLANE": self.record_path})
 
     def write(self, config):
