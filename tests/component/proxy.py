@@ -377,6 +377,7 @@ class Start(unittest.TestCase):
     def test_what_is_missing_is_waited_for(self):
         folder, config = api.path("later"), api.path("later/etc/config.conf")
         log = api.path("later.log")
+        taken = socket.create_server(("127.0.0.1", 10320))
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, open(log, "wb") as out:
             told.bind(api.path("notify"))
             told.settimeout(20)
@@ -412,7 +413,10 @@ class Start(unittest.TestCase):
             os.symlink(api.path("ca.crt"), folder + "/ca.crt")
             api.kubeconfig("later.kubeconfig", "token: secret-token")
             os.rename(api.path("later.kubeconfig"), folder + "/kubeconfig")
-            self.assertEqual(news(), "READY=1\nSTATUS=running")
+            self.assertEqual([news(), news(), news()], ["STATUS=running", "STATUS=running, but metrics cannot be served: "
+                             "listen on 127.0.0.1 port 10320: Address already in use", "READY=1"])
+            taken.close()
+            self.assertEqual(news(), "STATUS=running")
             del beats[:]
             time.sleep(1)
             child.terminate()
