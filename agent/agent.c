@@ -30,10 +30,12 @@
 #include "pod/podorphans.h"
 #include "pod/podset.h"
 #include "pod/statusq.h"
+#include "privileges.h"
 #include "probe/check.h"
 #include "probe/hooks.h"
 #include "probe/probes.h"
 #include "resource/cgroupfs.h"
+#include "resource/cgroupname.h"
 #include "resource/cgroups.h"
 #include "resource/resources.h"
 #include "volume/objcache.h"
@@ -267,16 +269,27 @@ static bool recursive_read_only_of(void *ctx, const char *handler)
 
 /* --- facts that pods are configured from --- */
 
-static int load_resolv_conf(struct agent *a, struct err *e)
+/* As upstream, for each sandbox: what changed the host's file since counts. */
+static int read_resolv_conf(void *ctx, struct err *e)
 {
+	struct agent *a = ctx;
 	AUTO_FREE char *text = NULL;
 
 	if (str_empty(a->config->resolv_conf))
 		return 0;
 	if (fs_read(a->config->resolv_conf, RESOLV_CONF_MAX_BYTES, &text, NULL, e) < 0)
 		return err_wrap(e, "resolvConf");
+	dns_config_fini(&a->facts.dns.host);
 	poddns_parse_resolv_conf(text, &a->facts.dns.host);
 	return 0;
+}
+
+static int check_cgroup_root(struct agent *a, struct err *e)
+{
+	AUTO_FREE char *path =
+	    cgroupname_root(a->cgroup_root, str_eq(a->config->cgroup_driver, "systemd"));
+
+	return a->config->cgroups_per_qos ? cgroupfs_check_root(a->cgroup_root, path, e) : 0;
 }
 
 static int make_facts(struct agent *a, struct err *e)
@@ -303,7 +316,11 @@ static int make_facts(struct agent *a, struct err *e)
 		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
 			 .cluster_domain = c->cluster_domain },
 	};
-	return load_resolv_conf(a, e);
+	if (check_cgroup_root(a, e) < 0)
+		return -1;
+	if (read_resolv_conf(a, e) < 0)
+		log_err_warning(e, "pods cannot start without it");
+	return 0;
 }
 
 static void node_facts(struct agent *a)
@@ -342,6 +359,7 @@ static int make_clients(struct agent *a, struct err *e)
 				    ? ""
 				    : " (no certificate is requested with the bootstrap one yet)");
 	}
+	a->starts_plugins = credentials->exec != NULL;
 	if (kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
 		return err_wrap(e, "API server client");
 	if (cri_new(a->loop, c->runtime_endpoint, c->image_endpoint, &a->env.cri, e) < 0)
@@ -388,6 +406,7 @@ static int make_all(struct agent *a, struct err *e)
 	a->env.allowed_unsafe_sysctls = c->allowed_unsafe_sysctls;
 	a->env.node_object = node_object_of;
 	a->env.recursive_read_only = recursive_read_only_of;
+	a->env.read_resolv_conf = read_resolv_conf;
 	a->env.node_ctx = a;
 	if (tunables_apply("", c->protect_kernel_defaults, e) < 0 || make_facts(a, e) < 0 ||
 	    make_clients(a, e) < 0)
@@ -403,6 +422,8 @@ static int make_all(struct agent *a, struct err *e)
 	make_pod_services(a);
 	if (agentserver_start(a, e) < 0)
 		return -1;
+	if (privileges_filter(a->starts_plugins, e) < 0)
+		log_err_warning(e, "may make any system call");
 	node_start(a->node);
 	/* ready is: configuration valid and the health port bound; waiting for the API server would
 	 * deadlock a node whose API server is one of its own pods */
@@ -471,11 +492,15 @@ static int live(const struct config *config, struct err *e)
 int agent_run(const struct config *config)
 {
 	struct await wait = { .what_stays = AGENT_WHAT_STAYS };
-	const char *const awaited[] = { config->kubeconfig };
+	const char *const awaited[] = { config->kubeconfig, config->client_ca_file,
+					config->tls_cert_file, config->tls_private_key_file,
+					config->resolv_conf };
 	struct err e;
 	int r;
 
 	set_process(config);
+	if (privileges_drop(&e) < 0)
+		log_err_warning(&e, "keeps more privileges than it needs");
 	while ((r = live(config, &e)) < 0) {
 		if (e.code == ERR_INVALID) {
 			log_err(&e, "cannot start");

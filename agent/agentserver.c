@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
@@ -198,9 +199,16 @@ static char *running_pods_json(void *ctx, struct err *e)
 static char *configz_json(void *ctx, struct err *e)
 {
 	struct agent *a = ctx;
+	AUTO_JSON struct json_object *root = NULL;
+	struct json_object *document;
 
-	(void)e;
-	return mem_strdup(a->config->configz);
+	if (json_parse(a->config->configz, strlen(a->config->configz), &root, e) < 0)
+		return NULL;
+	/* what is true, not what was configured: the runtime decides */
+	document = json_member(root, "kubeletconfig", json_type_object);
+	json_object_object_add(document, "cgroupDriver",
+			       json_object_new_string(node_cgroup_driver(a->node)));
+	return json_text(root);
 }
 
 static int healthy(void *ctx, const char *check, struct err *e)

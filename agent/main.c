@@ -42,7 +42,9 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	case CONFIG_CHECK:
-		return conf_check(&config->notes, config->strict) ? 0 : CONFIG_EXIT_STATUS;
+		return conf_check(&config->notes, config->yaml, config->strict)
+			   ? 0
+			   : CONFIG_EXIT_STATUS;
 	default:
 		return fail(&e);
 	}

@@ -611,7 +611,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 {
 	struct dataplane *d = ctx;
 	int64_t now = clock_mono_usec();
-	bool large = false;
+	bool large = false, changed = false;
 
 	(void)s;
 	(void)usec;
@@ -633,6 +633,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 
 		if (!wants_sync(&d->family[f], now))
 			continue;
+		changed |= program_pending(d->family[f].program);
 		r = program_sync(d->family[f].program, now, &result, &e);
 		took = clock_mono_usec() - begin;
 		/* first: whoever hears of the sync counts on it */
@@ -644,7 +645,9 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 	/* what a large transaction took goes back at once: it is many times what stays */
 	if (large)
 		malloc_trim(0);
-	d->last_usec = now;
+	/* what only takes old elements away does not hold up the next change */
+	if (changed)
+		d->last_usec = now;
 	d->foreign = false;
 	d->service_pending = d->endpoint_pending = 0;
 	tidy(d);

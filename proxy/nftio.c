@@ -31,6 +31,7 @@ struct nftio {
 	void (*foreign)(void *ctx);
 	void *ctx;
 	uint32_t seq;
+	bool lenient; /* others' tables may change while one is read */
 	uint8_t *buffer;
 };
 
@@ -255,6 +256,7 @@ static int await(struct nftio *io, struct err *e)
 
 struct answer {
 	uint32_t seq;
+	bool lenient;
 	nftio_fn *fn;
 	void *ctx;
 	bool failed; /* told in err; the rest is drained, or the next request would be refused */
@@ -295,7 +297,7 @@ static void take(struct answer *a, const struct nlmsghdr *h)
 
 	if (h->nlmsg_seq != a->seq)
 		return;
-	if (h->nlmsg_flags & NLM_F_DUMP_INTR) {
+	if ((h->nlmsg_flags & NLM_F_DUMP_INTR) && !a->lenient) {
 		err_set(&e, ERR_CONFLICT, "changed while it was read");
 		answer_fail(a, &e);
 	}
@@ -308,7 +310,7 @@ static void take(struct answer *a, const struct nlmsghdr *h)
 int nftio_request(struct nftio *io, struct nlmsghdr *request, nftio_fn *fn, void *ctx,
 		  struct err *e)
 {
-	struct answer a = { .seq = ++io->seq, .fn = fn, .ctx = ctx };
+	struct answer a = { .seq = ++io->seq, .lenient = io->lenient, .fn = fn, .ctx = ctx };
 
 	request->nlmsg_seq = a.seq;
 	if (mnl_socket_sendto(io->nl, request, request->nlmsg_len) < 0)
@@ -400,20 +402,40 @@ static int generation(struct nftio *io, uint32_t *ret, struct err *e)
 	return nftio_request(io, h, take_generation, ret, e);
 }
 
+/* Whether somebody else's change of our table waits to be heard. Who does not watch cannot know. */
+static bool ours_changed(const struct nftio *io)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	if (!io->watch)
+		return true;
+	p.fd = mnl_socket_get_fd(io->watch);
+	return poll(&p, 1, 0) != 0;
+}
+
+/* The kernel counts transactions on all tables alike: on a busy machine one of them always falls
+ * into a long dump. From the second try on it is enough that none of them was on our table. */
 int nftio_dump(struct nftio *io, bool elements, struct nftdump *ret, struct err *e)
 {
 	for (int i = 0; i < DUMP_TRIES; i++) {
 		struct nftdump d = { .family = ret->family };
 		uint32_t before = 0, after = 0;
+		bool lenient = i && !ours_changed(io);
+		int r;
 
-		if (generation(io, &before, e) == 0 && dump_once(io, elements, &d, e) == 0 &&
-		    generation(io, &after, e) == 0) {
-			if (before == after) {
-				*ret = d;
-				return 0;
-			}
-			err_set(e, ERR_CONFLICT, "rules changed while they were read");
+		io->lenient = lenient;
+		r = generation(io, &before, e);
+		if (r == 0)
+			r = dump_once(io, elements, &d, e);
+		if (r == 0)
+			r = generation(io, &after, e);
+		io->lenient = false;
+		if (r == 0 && (before == after || (lenient && !ours_changed(io)))) {
+			*ret = d;
+			return 0;
 		}
+		if (r == 0)
+			err_set(e, ERR_CONFLICT, "rules changed while they were read");
 		nftdump_fini(&d);
 		if (e->code != ERR_CONFLICT && e->code != ERR_NOT_FOUND)
 			return -1;

@@ -1,81 +1,15 @@
 /* Privileges of the proxy (contract in privileges.h). Effect. */
 #include "privileges.h"
 
-#include <errno.h>
-#include <seccomp.h>
-#include <stddef.h>
-#include <sys/capability.h>
-#include <sys/prctl.h>
-
-#include "base/log.h"
+#include "base/confine.h"
 #include "base/mem.h"
 
 static const cap_value_t kept[] = { CAP_NET_ADMIN, CAP_NET_BIND_SERVICE };
 
-static bool is_kept(cap_value_t cap)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-		if (kept[i] == cap)
-			return true;
-	}
-	return false;
-}
-
-/* What no program that we start may have either. Needs CAP_SETPCAP: without it there is hardly
- * anything to drop. */
-static void shrink_bounding_set(void)
-{
-	for (cap_value_t cap = 0; cap <= cap_max_bits(); cap++) {
-		if (!is_kept(cap) && cap_get_bound(cap) == 1)
-			(void)cap_drop_bound(cap);
-	}
-}
-
-static int shrink_sets(cap_t now, cap_t wanted, struct err *e)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-		cap_flag_value_t have = CAP_CLEAR;
-
-		if (cap_get_flag(now, kept[i], CAP_PERMITTED, &have) < 0 || have != CAP_SET)
-			continue;
-		if (cap_set_flag(wanted, CAP_PERMITTED, 1, &kept[i], CAP_SET) < 0 ||
-		    cap_set_flag(wanted, CAP_EFFECTIVE, 1, &kept[i], CAP_SET) < 0)
-			return err_os(e, errno, "capabilities");
-	}
-	return cap_set_proc(wanted) < 0 ? err_os(e, errno, "set capabilities") : 0;
-}
-
 int privileges_drop(struct err *e)
 {
-	cap_t now = cap_get_proc(), wanted = cap_init();
-	int r = -1;
-
-	shrink_bounding_set();
-	(void)cap_reset_ambient();
-	if (!now || !wanted)
-		err_os(e, errno, "capabilities");
-	else
-		r = shrink_sets(now, wanted, e);
-	cap_free(now);
-	cap_free(wanted);
-	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = err_os(e, errno, "no_new_privs");
-	return r;
+	return confine_capabilities(kept, ARRAY_SIZE(kept), e);
 }
-
-/* ---- system calls ---- */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* clang-format off */
 static const char *const allowed[] = {
@@ -87,6 +21,7 @@ static const char *const allowed[] = {
 	"read", "readv", "pread64", "write", "writev", "lseek", "open", "openat", "close", "stat",
 	"fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat",
 	"faccessat2", "readlink", "readlinkat", "getdents64", "fcntl", "ioctl", "dup", "uname",
+	"close_range",
 	/* a file that is written: the CNI configuration */
 	"mkdir", "mkdirat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "fsync",
 	"fdatasync", "ftruncate", "fchmod", "fchmodat", "umask",
@@ -107,35 +42,7 @@ static const char *const allowed[] = {
 };
 /* clang-format on */
 
-/* A name that this architecture does not have is passed over. */
-static int allow(scmp_filter_ctx filter, struct err *e)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-		int number = seccomp_syscall_resolve_name(allowed[i]), rc = 0;
-
-		if (number >= 0)
-			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
-		if (rc < 0)
-			return err_os(e, -rc, "system call filter: %s", allowed[i]);
-	}
-	return 0;
-}
-
 int privileges_filter(struct err *e)
 {
-	/* as on a kernel without the call: libraries know what to do then */
-	scmp_filter_ctx filter = SANITIZED ? NULL : seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	int rc = 0, r = 0;
-
-	if (SANITIZED)
-		return 0;
-	if (!filter)
-		return err_set(e, ERR_INTERNAL, "system call filter");
-	r = allow(filter, e);
-	if (r == 0)
-		rc = seccomp_load(filter);
-	if (rc < 0)
-		r = err_os(e, -rc, "system call filter");
-	seccomp_release(filter);
-	return r;
+	return confine_calls(CONFINE_ALLOW, allowed, ARRAY_SIZE(allowed), e);
 }

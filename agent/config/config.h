@@ -62,6 +62,8 @@ struct config {
 	bool local_storage_isolation;
 	bool ignore_eviction_in_allocatable;
 	bool fail_swap_on, fail_cgroup_v1, protect_kernel_defaults;
+	bool oom_kills_whole_container; /* singleProcessOOMKill: false */
+	char *swap_behavior;
 	int32_t oom_score_adj;
 	int64_t max_open_files;
 
@@ -84,7 +86,7 @@ struct config {
 	int64_t sync_frequency_usec, file_check_usec;
 	char *cluster_domain, *resolv_conf;
 	char **cluster_dns;
-	bool seccomp_default;
+	bool seccomp_default, seccomp_default_flag;
 	char **allowed_unsafe_sysctls;
 	int64_t max_restart_period_usec;
 	char *log_max_size;
@@ -96,6 +98,7 @@ struct config {
 	/* what loading found out */
 	struct conf_notes notes;
 	char *configz; /* {"kubeletconfig":{…}} */
+	char *yaml;    /* the same document, for people */
 	bool check, strict;
 };
 

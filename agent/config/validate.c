@@ -4,19 +4,27 @@
  */
 #include "validate.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "checks.h"
+#include "ciphers.h"
 #include "conf/check.h"
 #include "conf/featuregates.h"
 #include "conf/value.h"
+#include "image/imagename.h"
+#include "kube/quantity.h"
 #include "labels.h"
+#include "node/nodeaddr.h"
 #include "options.h"
-#include "threshold.h"
 
 #define MSEC 1000000LL
 #define SEC (1000 * MSEC)
+
+enum { USERNS_UNIT = 65536 };
+
+/* The one release whose hidden metrics may be asked for. */
+static const char previous_release[] = "1.36";
 
 static const struct check_range ranges[] = {
 	{ "nodeLeaseDurationSeconds", 1, CHECK_ANY },
@@ -47,6 +55,10 @@ static const struct check_range ranges[] = {
 	{ "containerLogMonitorInterval", 3 * SEC, CHECK_ANY },
 	{ "containerLogMaxFiles", 2, CHECK_ANY },
 	{ "logging.verbosity", 0, CHECK_ANY },
+	{ "syncFrequency", 1, CHECK_ANY },
+	{ "runtimeRequestTimeout", 1, CHECK_ANY },
+	{ "tracing.samplingRatePerMillion", 0, 1000000 },
+	{ "userNamespaces.idsPerPod", USERNS_UNIT, UINT32_MAX },
 };
 
 static const struct check_choice choices[] = {
@@ -65,8 +77,42 @@ static const struct check_choice choices[] = {
 	{ "imagePullCredentialsVerificationPolicy",
 	  { "NeverVerify", "NeverVerifyPreloadedImages", "NeverVerifyAllowlistedImages",
 	    "AlwaysVerify" } },
+	{ "showHiddenMetricsForVersion", { "", previous_release } },
 	{ "--cloud-provider", { "", "external" } },
 };
+
+/* An image without tag and digest, or a registry or path with a star in place of the last part. */
+static void check_image_pattern(struct check *c, const char *path, const char *pattern)
+{
+	bool below = str_ends(pattern, "/*");
+	AUTO_FREE char *name = mem_strndup(pattern, strlen(pattern) - (below ? 1 : 0));
+	AUTO_FREE char *tagged = below ? NULL : imagename_with_tag(name, NULL);
+	const char *colon = strrchr(name, ':'), *slash = strrchr(name, '/');
+
+	if (strpbrk(name, "* \t") || !*name || (below && !name[1]))
+		check_problem(c, path, "\"%s\" is neither an image nor a path with /* at its end",
+			      pattern);
+	else if (!below && !tagged)
+		check_problem(c, path, "\"%s\" is no name of an image", pattern);
+	else if (!below && (strchr(name, '@') || (colon && colon > str_or(slash, name))))
+		check_problem(c, path, "\"%s\" holds a tag or a digest", pattern);
+}
+
+static void check_image_credentials(struct check *c)
+{
+	static const char path[] = "preloadedImagesVerificationAllowlist";
+	struct json_object *list = check_get(c, path);
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	if (n && !str_eq(check_text(c, "imagePullCredentialsVerificationPolicy"),
+			 "NeverVerifyAllowlistedImages"))
+		check_problem(c, path,
+			      "needs imagePullCredentialsVerificationPolicy: "
+			      "NeverVerifyAllowlistedImages");
+	for (size_t i = 0; i < n; i++)
+		check_image_pattern(c, path,
+				    json_object_get_string(json_object_array_get_idx(list, i)));
+}
 
 static void check_images(struct check *c)
 {
@@ -88,108 +134,32 @@ static void check_images(struct check *c)
 			      "more than 1 needs serializeImagePulls: false");
 }
 
-static void check_allocatable(struct check *c)
-{
-	static const struct {
-		const char *word, *cgroup, *rival;
-	} words[] = {
-		{ "pods", NULL, NULL },
-		{ "none", NULL, NULL },
-		{ "system-reserved", "systemReservedCgroup", "system-reserved-compressible" },
-		{ "system-reserved-compressible", "systemReservedCgroup", "system-reserved" },
-		{ "kube-reserved", "kubeReservedCgroup", "kube-reserved-compressible" },
-		{ "kube-reserved-compressible", "kubeReservedCgroup", "kube-reserved" },
-	};
-	static const char path[] = "enforceNodeAllocatable";
-	struct json_object *list = check_get(c, path);
-	size_t n = list ? json_object_array_length(list) : 0, hits[ARRAY_SIZE(words)] = { 0 };
-
-	for (size_t i = 0; i < n; i++) {
-		const char *word = json_object_get_string(json_object_array_get_idx(list, i));
-		size_t w = 0;
-
-		while (w < ARRAY_SIZE(words) && !str_eq(words[w].word, word))
-			w++;
-		if (w == ARRAY_SIZE(words)) {
-			check_problem(c, path, "\"%s\" is unknown", word);
-			continue;
-		}
-		if (hits[w]++)
-			check_problem(c, path, "\"%s\" stands there twice", word);
-		if (words[w].cgroup && !*check_text(c, words[w].cgroup))
-			check_problem(c, words[w].cgroup, "must be set when %s holds \"%s\"", path,
-				      word);
-		if (str_eq(word, "none") && n > 1)
-			check_problem(c, path, "\"none\" stands alone or not at all");
-		if (!str_eq(word, "none") && !check_is_true(c, "cgroupsPerQOS"))
-			check_problem(c, "cgroupsPerQOS", "must be true when %s holds \"%s\"", path,
-				      word);
-	}
-	if ((hits[2] && hits[3]) || (hits[4] && hits[5]))
-		check_problem(c, path, "a reservation is enforced whole or compressible, not both");
-}
-
-static void check_reserved(struct check *c, const char *path)
-{
-	static const char *const resources[] = { "cpu", "memory", "ephemeral-storage", "pid" };
-	struct json_object *map = check_get(c, path);
-
-	if (!map)
-		return;
-	json_object_object_foreach(map, resource, value)
-	{
-		struct threshold amount;
-		struct err e = { 0 };
-		bool known = false;
-
-		for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
-			known |= str_eq(resources[i], resource);
-		if (!known)
-			check_problem(c, path, "%s cannot be reserved", resource);
-		else if (str_ends(json_object_get_string(value), "%") ||
-			 threshold_parse(json_object_get_string(value), &amount, &e) < 0)
-			check_problem(c, path, "%s: %s", resource,
-				      e.code ? e.text : "a percentage is no amount");
-	}
-}
-
-static void check_thresholds(struct check *c, const char *path, const char *grace_path)
-{
-	struct json_object *map = check_get(c, path),
-			   *grace = grace_path ? check_get(c, grace_path) : NULL;
-
-	if (!map)
-		return;
-	json_object_object_foreach(map, signal, value)
-	{
-		struct threshold t;
-		struct err e = { 0 };
-
-		if (!threshold_signal_known(signal))
-			check_problem(c, path, "there is no signal %s", signal);
-		else if (threshold_parse(json_object_get_string(value), &t, &e) < 0)
-			check_problem(c, path, "%s: %s", signal, e.text);
-		if (grace_path && !(grace && json_object_object_get_ex(grace, signal, NULL)))
-			check_problem(c, grace_path, "%s has no grace period", signal);
-	}
-}
-
 static void check_shutdown(struct check *c)
 {
-	int64_t whole = check_duration_nsec(c, "shutdownGracePeriod");
-	int64_t critical = check_duration_nsec(c, "shutdownGracePeriodCriticalPods");
-	struct json_object *by_priority = check_get(c, "shutdownGracePeriodByPodPriority");
+	static const char whole_path[] = "shutdownGracePeriod";
+	static const char critical_path[] = "shutdownGracePeriodCriticalPods";
+	static const char priority_path[] = "shutdownGracePeriodByPodPriority";
+	int64_t whole = check_duration_nsec(c, whole_path);
+	int64_t critical = check_duration_nsec(c, critical_path);
+	struct json_object *by_priority = check_get(c, priority_path);
+	bool has_priorities = by_priority && json_object_array_length(by_priority);
 
+	if (!check_gate(c, "GracefulNodeShutdownBasedOnPodPriority") && has_priorities)
+		check_problem(c, priority_path,
+			      "needs the feature gate GracefulNodeShutdownBasedOnPodPriority");
+	else if (has_priorities && (whole > 0 || critical > 0))
+		check_problem(c, priority_path, "cannot be set together with %s", whole_path);
+	if (!check_gate(c, "GracefulNodeShutdown")) {
+		if (whole > 0 || critical > 0)
+			check_problem(c, whole_path, "needs the feature gate GracefulNodeShutdown");
+		return;
+	}
 	if (whole < 0 || (whole > 0 && whole < SEC))
-		check_problem(c, "shutdownGracePeriod", "must be 0 or at least 1s");
+		check_problem(c, whole_path, "must be 0 or at least 1s");
 	if (critical < 0 || (critical > 0 && critical < SEC))
-		check_problem(c, "shutdownGracePeriodCriticalPods", "must be 0 or at least 1s");
+		check_problem(c, critical_path, "must be 0 or at least 1s");
 	if (critical > whole)
-		check_problem(c, "shutdownGracePeriodCriticalPods",
-			      "is longer than shutdownGracePeriod");
-	if (by_priority && json_object_array_length(by_priority) && whole + critical > 0)
-		check_problem(c, "shutdownGracePeriodByPodPriority",
-			      "cannot be set together with shutdownGracePeriod");
+		check_problem(c, critical_path, "is longer than %s", whole_path);
 }
 
 static void check_taints(struct check *c)
@@ -206,8 +176,8 @@ static void check_taints(struct check *c)
 		if (labels_check_key(str_or(json_string(taint, "key"), ""), &e) < 0 ||
 		    labels_check_value(str_or(json_string(taint, "value"), ""), &e) < 0)
 			check_problem(c, path, "%s", e.text);
-		if (!str_eq(effect, "NoSchedule") && !str_eq(effect, "PreferNoSchedule") &&
-		    !str_eq(effect, "NoExecute"))
+		if (*effect && !str_eq(effect, "NoSchedule") &&
+		    !str_eq(effect, "PreferNoSchedule") && !str_eq(effect, "NoExecute"))
 			check_problem(c, path, "there is no effect \"%s\"", effect);
 		if (json_string(taint, "timeAdded"))
 			check_problem(c, path, "timeAdded cannot be set");
@@ -238,40 +208,6 @@ static void check_node_labels(struct check *c)
 	}
 }
 
-static bool cpu_list_ok(const char *text)
-{
-	for (const char *p = text; *p;) {
-		char *end;
-		unsigned long from = strtoul(p, &end, 10), to = from;
-
-		if (end == p || !isdigit((unsigned char)*p))
-			return false;
-		if (*end == '-') {
-			p = end + 1;
-			to = strtoul(p, &end, 10);
-			if (end == p || !isdigit((unsigned char)*p))
-				return false;
-		}
-		if (to < from || (*end && *end != ',') || (*end == ',' && !end[1]))
-			return false;
-		p = *end ? end + 1 : end;
-	}
-	return true;
-}
-
-static void check_cpus(struct check *c)
-{
-	static const char path[] = "reservedSystemCPUs";
-
-	if (!*check_text(c, path))
-		return;
-	if (*check_text(c, "systemReservedCgroup") || *check_text(c, "kubeReservedCgroup"))
-		check_problem(c, path, "cannot be set together with a reserved cgroup");
-	if (!cpu_list_ok(check_text(c, path)))
-		check_problem(c, path, "\"%s\" is not a list of CPUs such as 0-1,4",
-			      check_text(c, path));
-}
-
 static void check_paths(struct check *c)
 {
 	const char *dir = check_text(c, "podLogsDir");
@@ -298,10 +234,11 @@ static const struct {
 	const char *path, *gate;
 } gated[] = {
 	{ "defaultPodSysctls", "DefaultPodSysctls" },
-	{ "memoryThrottlingFactor", "MemoryQoS" },
 	{ "enableSystemLogQuery", "NodeLogQuery" },
 	{ "serverTLSBootstrap", "RotateKubeletServerCertificate" },
-	{ "tlsCurvePreferences", "TLSCurvePreferences" },
+	{ "crashLoopBackOff.maxContainerRestartPeriod", "KubeletCrashLoopBackOffMax" },
+	{ "imagePullCredentialsVerificationPolicy", "KubeletEnsureSecretPulledImages" },
+	{ "preloadedImagesVerificationAllowlist", "KubeletEnsureSecretPulledImages" },
 };
 
 static void check_gated(struct check *c)
@@ -309,19 +246,100 @@ static void check_gated(struct check *c)
 	for (size_t i = 0; i < ARRAY_SIZE(gated); i++) {
 		const struct option *o = options_find(c->table, gated[i].path);
 
-		if (!value_is_zero(o->type, check_get(c, o->path)) &&
-		    featuregates_find(gated[i].gate) && !check_gate(c, gated[i].gate))
+		if (!value_is_zero(o->type, check_get(c, o->path)) && !check_gate(c, gated[i].gate))
 			check_problem(c, o->path, "needs the feature gate %s", gated[i].gate);
 	}
 	if (check_is_true(c, "runOnce"))
 		check_problem(c, "runOnce", "this mode is gone");
-	if (str_eq(check_text(c, "memoryReservationPolicy"), "TieredReservation") &&
-	    !check_gate(c, "MemoryQoS"))
-		check_problem(c, "memoryReservationPolicy", "needs the feature gate MemoryQoS");
+	if (check_is_true(c, "enableSystemLogQuery") && !check_is_true(c, "enableSystemLogHandler"))
+		check_problem(c, "enableSystemLogQuery", "needs enableSystemLogHandler");
 	if (check_duration_nsec(c, "cpuCFSQuotaPeriod") != 100 * MSEC &&
 	    !check_gate(c, "CustomCPUCFSQuotaPeriod"))
 		check_problem(c, "cpuCFSQuotaPeriod",
 			      "other than 100ms needs the feature gate CustomCPUCFSQuotaPeriod");
+}
+
+/* Without the gate only what used to be the default may stay in a file. */
+static void check_memory_qos(struct check *c)
+{
+	static const char path[] = "memoryThrottlingFactor";
+	static const double former_default = 0.9;
+	struct json_object *value = check_get(c, path);
+	double factor = value ? json_object_get_double(value) : 0;
+	bool on = check_gate(c, "MemoryQoS");
+
+	if (value && (factor <= 0 || factor > 1))
+		check_problem(c, path, "%g is not above 0 and up to 1", factor);
+	else if (value && !on && factor != former_default)
+		check_problem(c, path, "needs the feature gate MemoryQoS");
+	if (str_eq(check_text(c, "memoryReservationPolicy"), "TieredReservation") && !on)
+		check_problem(c, "memoryReservationPolicy", "needs the feature gate MemoryQoS");
+}
+
+static void check_tls(struct check *c)
+{
+	static const char suites_path[] = "tlsCipherSuites", curves_path[] = "tlsCurvePreferences";
+	static const int64_t curves[] = { 23, 24, 25, 29, 4587, 4588, 4589 };
+	struct json_object *suites = check_get(c, suites_path), *list = check_get(c, curves_path);
+	size_t n = suites ? json_object_array_length(suites) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = json_object_get_string(json_object_array_get_idx(suites, i));
+
+		if (!ciphers_find(name))
+			check_problem(c, suites_path, "there is no cipher suite \"%s\"", name);
+	}
+	n = list ? json_object_array_length(list) : 0;
+	for (size_t i = 0; i < n; i++) {
+		int64_t id = value_i64(json_object_array_get_idx(list, i));
+		bool known = false, twice = false;
+
+		for (size_t k = 0; k < ARRAY_SIZE(curves); k++)
+			known |= curves[k] == id;
+		for (size_t k = 0; k < i; k++)
+			twice |= value_i64(json_object_array_get_idx(list, k)) == id;
+		if (!known || twice)
+			check_problem(c, curves_path, "%lld %s", (long long)id,
+				      known ? "stands there twice" : "is no known group");
+	}
+}
+
+static void check_tracing(struct check *c)
+{
+	static const char path[] = "tracing.endpoint";
+	const char *text = check_text(c, path);
+
+	if (strstr(text, "//") && !str_starts(text, "dns:") && !str_starts(text, "unix:") &&
+	    !str_starts(text, "unix-abstract:"))
+		check_problem(c, path,
+			      "\"%s\" begins with none of dns:, unix: and unix-abstract:", text);
+}
+
+/* Options that hold one value with a form of its own. */
+static void check_forms(struct check *c)
+{
+	static const char log_size[] = "containerLogMaxSize", name[] = "--hostname-override";
+	const char *host = check_text(c, name);
+	char **ips = NULL;
+	struct quantity q;
+	struct err e = { 0 };
+
+	if (quantity_parse(check_text(c, log_size), &q, &e) < 0)
+		check_problem(c, log_size, "%s", e.text);
+	else if (q.nano % 1000000000)
+		check_problem(c, log_size, "\"%s\" is no whole number of bytes",
+			      check_text(c, log_size));
+	if (check_number(c, "userNamespaces.idsPerPod") % USERNS_UNIT)
+		check_problem(c, "userNamespaces.idsPerPod", "is no multiple of %d", USERNS_UNIT);
+	if (*host && !host[strspn(host, " \t\n")])
+		check_problem(c, name, "holds only blanks");
+	if (nodeaddr_parse(check_text(c, "--node-ip"), &ips, &e) < 0)
+		check_problem(c, "--node-ip", "%s", e.text);
+	strv_free(ips);
+	if (!*check_text(c, "--root-dir"))
+		check_problem(c, "--root-dir", "must be set");
+	if (check_is_true(c, "--exit-on-lock-contention") && !*check_text(c, "--lock-file"))
+		check_problem(c, "--exit-on-lock-contention", "needs --lock-file");
 }
 
 int validate_values(struct json_object *values, struct err *e)
@@ -333,16 +351,19 @@ int validate_values(struct json_object *values, struct err *e)
 	check_gates(&c);
 	check_logging(&c);
 	check_images(&c);
-	check_allocatable(&c);
-	check_reserved(&c, "systemReserved");
-	check_reserved(&c, "kubeReserved");
-	check_thresholds(&c, "evictionHard", NULL);
-	check_thresholds(&c, "evictionSoft", "evictionSoftGracePeriod");
+	check_image_credentials(&c);
+	reservations_check(&c);
+	evictions_check(&c);
+	managers_check(&c);
+	sysctlnames_check(&c);
 	check_shutdown(&c);
 	check_taints(&c);
 	check_node_labels(&c);
-	check_cpus(&c);
 	check_paths(&c);
 	check_gated(&c);
+	check_memory_qos(&c);
+	check_tls(&c);
+	check_tracing(&c);
+	check_forms(&c);
 	return check_end(&c, e);
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -208,16 +209,43 @@ void machine_fini(struct machine *m)
 	memset(m, 0, sizeof(*m));
 }
 
+/* The highest number in a list such as 0-1,4; -1 when it is empty. */
+static long highest_cpu(const char *list)
+{
+	long highest = -1;
+
+	while (list && *list) {
+		char *end;
+		long cpu = strtol(list, &end, 10);
+
+		highest = cpu > highest ? cpu : highest;
+		list = *end ? end + 1 : end;
+	}
+	return highest;
+}
+
 int machine_check(const struct machine *m, const struct config *c, struct err *e)
 {
 	if (!m->cgroup_v2 && c->fail_cgroup_v1)
 		return err_set(e, ERR_INVALID,
 			       "this host uses cgroup v1, which failCgroupV1 refuses: boot with "
 			       "cgroup v2, or set failCgroupV1: false");
+	if (!m->cgroup_v2 && c->oom_kills_whole_container)
+		return err_set(e, ERR_INVALID,
+			       "this host uses cgroup v1, where singleProcessOOMKill cannot be "
+			       "false: boot with cgroup v2, or take it out");
+	if (!m->cgroup_v2 && str_eq(c->swap_behavior, "LimitedSwap"))
+		return err_set(e, ERR_INVALID,
+			       "this host uses cgroup v1, where memorySwap.swapBehavior cannot be "
+			       "LimitedSwap: boot with cgroup v2, or set NoSwap");
 	if (m->swap_on && c->fail_swap_on)
 		return err_set(
 		    e, ERR_INVALID,
 		    "swap is on, which failSwapOn refuses: switch it off (swapoff -a), or "
 		    "set failSwapOn: false");
+	if (highest_cpu(c->reserved_system_cpus) >= m->cpus)
+		return err_set(e, ERR_INVALID,
+			       "reservedSystemCPUs %s: this host has the CPUs 0 to %d",
+			       c->reserved_system_cpus, m->cpus - 1);
 	return 0;
 }

@@ -79,8 +79,7 @@ int nodeaddr_parse(const char *node_ip, char ***ret_ips, struct err *e)
 			strv_free(parts);
 			strv_free(ips);
 			return err_set(e, ERR_INVALID,
-				       "--node-ip: \"%s\" is not an address, or one of each family",
-				       node_ip);
+				       "\"%s\" is not an address, or one of each family", node_ip);
 		}
 		text = address_text(&a);
 		strv_push(&ips, text);
@@ -91,7 +90,7 @@ int nodeaddr_parse(const char *node_ip, char ***ret_ips, struct err *e)
 	if (n == 2 && (families[0] == families[1] || any)) {
 		strv_free(ips);
 		return err_set(e, ERR_INVALID,
-			       "--node-ip: \"%s\": two addresses must be one of each family, and "
+			       "\"%s\": two addresses must be one of each family, and "
 			       "neither may be 0.0.0.0 or ::",
 			       node_ip);
 	}

@@ -41,6 +41,8 @@ struct pod_environment {
 	struct kube_object *(*node_object)(void *ctx); /* borrowed; NULL before registration */
 	/* whether that handler of the runtime can mount recursively read-only */
 	bool (*recursive_read_only)(void *ctx, const char *handler);
+	/* brings the host's DNS settings in node up to date */
+	int (*read_resolv_conf)(void *ctx, struct err *e);
 	void *node_ctx;
 	struct informer *services, *runtime_classes;
 	const struct podconfig_node *node;

@@ -186,7 +186,8 @@ static void start_create_sandbox(struct step *s)
 	const char *handler;
 	struct err e;
 
-	if (podconfig_sandbox(p->spec, p->env->node, s->attempt, &req->config, &warning, &e) < 0 ||
+	if (p->env->read_resolv_conf(p->env->node_ctx, &e) < 0 ||
+	    podconfig_sandbox(p->spec, p->env->node, s->attempt, &req->config, &warning, &e) < 0 ||
 	    pod_runtime_handler(p, &handler, &e) < 0) {
 		sandbox_failed(s, &e);
 		step_done(s);

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
@@ -109,6 +110,7 @@ struct checks *checks_new(sd_event *loop, struct cri *cri)
 	c->loop = loop;
 	c->cri = cri;
 	c->multi = curl_multi_init();
+	fs_keep_open_files(); /* curl's own */
 	sd_event_add_time_relative(loop, &c->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC,
 				   on_timer, c);
 	sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);

@@ -288,3 +288,21 @@ int cgroupfs_remove(const char *path, struct err *e)
 	/* on a hybrid host the runtime made one there, too */
 	return r < 0 ? r : remove_from("/unified", path, e);
 }
+
+int cgroupfs_check_root(const char *root, const char *path, struct err *e)
+{
+	static const char *const limiting[] = { "", "cpu", "cpuacct", "cpuset", "memory", "pids" };
+	bool unified = cgroupfs_unified();
+
+	for (size_t i = unified ? 0 : 1; i < (unified ? 1 : ARRAY_SIZE(limiting)); i++) {
+		AUTO_FREE char *mount = str_fmt(CGROUP_MOUNT "/%s", limiting[i]);
+		AUTO_FREE char *dir = str_fmt("%s/%s", mount, path);
+
+		if (access(mount, F_OK) == 0 && access(dir, F_OK) < 0)
+			return err_set(e, ERR_INVALID,
+				       "cgroupRoot %s: there is no %s: make it in every "
+				       "hierarchy, or leave cgroupRoot empty",
+				       root, dir);
+	}
+	return 0;
+}

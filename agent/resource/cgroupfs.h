@@ -22,5 +22,8 @@ bool cgroupfs_exists(const char *path);
 void cgroupfs_kill(const char *path);
 /* Removes the tree, ending processes that hold it; one that is gone is success. */
 int cgroupfs_remove(const char *path, struct err *e);
+/* Whether the cgroup that pods shall live below, root in the driver's spelling, is there in each
+ * hierarchy that limits them. */
+int cgroupfs_check_root(const char *root, const char *path, struct err *e);
 /* Appends the names of directories in the cgroup. */
 void cgroupfs_list(const char *path, char ***names);

@@ -31,14 +31,23 @@ static void add_slice(struct str *path, struct str *prefix, const char *part)
 	str_printf(path, "/%s" SLICE, str_text(prefix));
 }
 
-static char *slices_of(char *const *parts)
+static char *spell(const char *plain, bool systemd)
 {
+	char **parts = systemd ? strv_split(plain, '/') : NULL;
 	struct str path = { 0 };
 	AUTO_STR prefix = { 0 };
 
 	for (size_t i = 0; parts && parts[i]; i++)
 		add_slice(&path, &prefix, parts[i]);
+	strv_free(parts);
+	if (!systemd)
+		str_append(&path, plain);
 	return str_take(&path);
+}
+
+char *cgroupname_root(const char *root, bool systemd)
+{
+	return spell(root, systemd);
 }
 
 char *cgroupname_path(const char *root, bool systemd, enum cgroup_level level, const char *uid)
@@ -46,14 +55,8 @@ char *cgroupname_path(const char *root, bool systemd, enum cgroup_level level, c
 	static const char *const levels[CGROUP_LEVELS] = { "", "/burstable", "/besteffort" };
 	AUTO_FREE char *plain =
 	    str_fmt("%s/kubepods%s%s%s", root, levels[level], uid ? "/pod" : "", uid ? uid : "");
-	char **parts, *path;
 
-	if (!systemd)
-		return TAKE(plain);
-	parts = strv_split(plain, '/');
-	path = slices_of(parts);
-	strv_free(parts);
-	return path;
+	return spell(plain, systemd);
 }
 
 const char *cgroupname_unit(const char *path)

@@ -13,6 +13,8 @@ enum cgroup_level { CGROUP_PODS, CGROUP_BURSTABLE, CGROUP_BESTEFFORT, CGROUP_LEV
 
 /* Guaranteed pods live beside the other two levels. */
 enum cgroup_level cgroupname_level(const char *qos_class);
+/* A configured cgroup root ("" or "/rig/node1") in the driver's spelling. Heap. */
+char *cgroupname_root(const char *root, bool systemd);
 /* Path below the hierarchy's mount; root is "" or "/rig/node1". uid NULL: the level itself. */
 char *cgroupname_path(const char *root, bool systemd, enum cgroup_level level, const char *uid);
 /* The unit of a systemd path: its last part. Borrowed. */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "config/ciphers.h"
 
 enum {
 	CHECK_USEC = USEC_PER_SEC,
@@ -210,45 +211,18 @@ static int parse_version(const char *text, struct err *e)
 	return err_set(e, ERR_INVALID, "unknown tlsMinVersion \"%s\"", text);
 }
 
-/* TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 → ECDHE-RSA-AES128-GCM-SHA256. Suites of TLS 1.3 cannot be
- * chosen, as upstream. */
+/* Suites of TLS 1.3 cannot be chosen, as upstream. */
 static int map_ciphers(char *const *suites, char **ret, struct err *e)
 {
-	static const struct {
-		const char *go, *openssl;
-	} rows[] = {
-		{ "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256" },
-		{ "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384" },
-		{ "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256" },
-		{ "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384" },
-		{ "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-		  "ECDHE-ECDSA-CHACHA20-POLY1305" },
-		{ "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305" },
-		{ "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305" },
-		{ "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", "ECDHE-RSA-CHACHA20-POLY1305" },
-		{ "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "ECDHE-ECDSA-AES128-SHA" },
-		{ "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "ECDHE-ECDSA-AES256-SHA" },
-		{ "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "ECDHE-RSA-AES128-SHA" },
-		{ "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "ECDHE-RSA-AES256-SHA" },
-		{ "TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256" },
-		{ "TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384" },
-		{ "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA" },
-		{ "TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA" },
-		{ "TLS_AES_128_GCM_SHA256", "" },
-		{ "TLS_AES_256_GCM_SHA384", "" },
-		{ "TLS_CHACHA20_POLY1305_SHA256", "" },
-	};
 	AUTO_STR out = { 0 };
 
 	for (size_t i = 0; suites && suites[i]; i++) {
-		size_t k = 0;
+		const char *name = ciphers_find(suites[i]);
 
-		while (k < ARRAY_SIZE(rows) && !str_eq(rows[k].go, suites[i]))
-			k++;
-		if (k == ARRAY_SIZE(rows))
+		if (!name)
 			return err_set(e, ERR_INVALID, "unknown cipher suite \"%s\"", suites[i]);
-		if (rows[k].openssl[0])
-			str_printf(&out, "%s%s", out.len ? ":" : "", rows[k].openssl);
+		if (*name)
+			str_printf(&out, "%s%s", out.len ? ":" : "", name);
 	}
 	*ret = out.len ? str_take(&out) : NULL;
 	return 0;

@@ -24,3 +24,6 @@ int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct
 void fs_closep(int *fd);
 
 #define AUTO_FD CLEANUP(fs_closep) int
+/* Descriptors that a library opened without O_CLOEXEC: from now on no program that this process
+ * starts gets what is open now (but 0, 1 and 2). */
+void fs_keep_open_files(void);

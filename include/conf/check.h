@@ -41,7 +41,7 @@ void check_problem(struct check *c, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void check_ranges(struct check *c, const struct check_range *ranges, size_t n);
 void check_choices(struct check *c, const struct check_choice *choices, size_t n);
-void check_gates(struct check *c); /* those that featureGates names */
+void check_gates(struct check *c);   /* those that featureGates names */
 void check_logging(struct check *c); /* what the rows of conf/logging.h need of each other */
 /* The verdict; the check is empty again. */
 int check_end(struct check *c, struct err *e);

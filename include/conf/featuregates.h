@@ -20,3 +20,7 @@ const struct feature_gate *featuregates_find(const char *name);
 /* Whether a gate is on: as configured ("true" or "false"), else its default; false for unknown
  * names. */
 bool featuregates_on(const struct config_pairs *set, const char *name);
+/* Walks the pairs of a gate that is on and one that it needs and that is off; *cursor begins at 0.
+ */
+bool featuregates_unmet(const struct config_pairs *set, size_t *cursor, const char **ret_gate,
+			const char **ret_needs);

@@ -40,8 +40,9 @@ void conf_fini(const struct option_table *t, void *target);
 void conf_note_not_built(const struct option_table *t, struct json_object *values,
 			 struct conf_notes *notes);
 void conf_log_notes(const struct conf_notes *notes);
-/* What --check-config prints; heap. */
+/* Comments of a YAML document; heap. */
 char *conf_report(const struct conf_notes *notes);
-/* --check-config: prints it; strict: whether there is nothing to complain of. */
-bool conf_check(const struct conf_notes *notes, bool strict);
+/* --check-config: prints it and the effective configuration; strict: whether there is nothing to
+ * complain of. */
+bool conf_check(const struct conf_notes *notes, const char *yaml, bool strict);
 void conf_notes_fini(struct conf_notes *notes);

@@ -17,11 +17,11 @@
 	  OPTION_KEEP }, \
 	{ "logging.vmodule[].verbosity", NULL, OPTION_INT32, "0", OPTION_NOWHERE, OPTION_KEEP }, \
 	{ "logging.options.text.splitStream", "log-text-split-stream", OPTION_BOOL, "false", \
-	  OPTION_NOWHERE, OPTION_NOT_BUILT | (extra) }, \
+	  OPTION_NOWHERE, OPTION_NOT_BUILT | OPTION_FLAG_ONLY | (extra) }, \
 	{ "logging.options.text.infoBufferSize", "log-text-info-buffer-size", OPTION_QUANTITY, \
 	  "0", OPTION_NOWHERE, OPTION_KEEP | OPTION_NOT_BUILT | (extra) }, \
 	{ "logging.options.json.splitStream", "log-json-split-stream", OPTION_BOOL, "false", \
-	  OPTION_NOWHERE, OPTION_NOT_BUILT | (extra) }, \
+	  OPTION_NOWHERE, OPTION_NOT_BUILT | OPTION_FLAG_ONLY | (extra) }, \
 	{ "logging.options.json.infoBufferSize", "log-json-info-buffer-size", OPTION_QUANTITY, \
 	  "0", OPTION_NOWHERE, OPTION_KEEP | OPTION_NOT_BUILT | (extra) }
 /* clang-format on */

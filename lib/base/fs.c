@@ -228,3 +228,10 @@ int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct
 
 	return fd < 0 ? err_os(e, errno, "open %s beneath its directory", path) : (int)fd;
 }
+
+void fs_keep_open_files(void)
+{
+	enum { FIRST = 3 };
+
+	close_range(FIRST, ~0U, CLOSE_RANGE_CLOEXEC);
+}

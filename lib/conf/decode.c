@@ -1,6 +1,8 @@
 /* Configuration documents (contract in conf/decode.h). Pure. */
 #include "conf/decode.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "conf/value.h"
 
@@ -13,6 +15,24 @@ struct decode {
 };
 
 static int walk(const struct decode *d, struct json_object *object, struct err *e);
+
+/* Members that are shown whether set or not. */
+static void complete_item(const struct decode *level)
+{
+	size_t len = strlen(level->pattern);
+
+	for (size_t i = 0; i < level->table->n; i++) {
+		const struct option *o = &level->table->rows[i];
+		const char *name = o->path + len + 1;
+		struct json_object *value = NULL;
+
+		if (!(o->traits & OPTION_KEEP) || !str_starts(o->path, level->pattern) ||
+		    o->path[len] != '.' || json_object_object_get_ex(level->out, name, NULL))
+			continue;
+		if (!o->fallback || value_from_text(o->type, o->fallback, NULL, &value, NULL) == 0)
+			json_object_object_add(level->out, name, value);
+	}
+}
 
 static int decode_items(const struct decode *d, const char *pattern, const char *path,
 			struct json_object *tree, struct json_object **ret_list, struct err *e)
@@ -30,6 +50,7 @@ static int decode_items(const struct decode *d, const char *pattern, const char 
 		json_object_array_add(list, item);
 		if (walk(&level, json_object_array_get_idx(tree, i), e) < 0)
 			return -1;
+		complete_item(&level);
 	}
 	*ret_list = TAKE(list);
 	return 0;
@@ -53,8 +74,22 @@ static int decode_option(const struct decode *d, const struct option *o, const c
 	} else if (value_from_json(o->type, path, tree, &value, e) < 0) {
 		return -1;
 	}
-	json_object_object_add(d->out, in_item ? key : o->path, value);
+	if (o->traits & OPTION_FLAG_ONLY)
+		json_object_put(value);
+	else
+		json_object_object_add(d->out, in_item ? key : o->path, value);
 	return 0;
+}
+
+/* An object that is there at all is shown, if only when something in it was set. */
+static int decode_group(const struct decode *d, const char *pattern, const char *path,
+			struct json_object *tree, struct err *e)
+{
+	struct decode level = { d->table, d->out, pattern, path, d->unknown };
+
+	if (options_is_lazy_group(d->table, pattern))
+		json_object_object_add(d->out, pattern, json_object_new_object());
+	return walk(&level, tree, e);
 }
 
 static int walk(const struct decode *d, struct json_object *object, struct err *e)
@@ -69,13 +104,13 @@ static int walk(const struct decode *d, struct json_object *object, struct err *
 		AUTO_FREE char *path = *d->path ? str_fmt("%s.%s", d->path, key) : mem_strdup(key);
 		const struct option *o = options_find(d->table, pattern);
 
-		if (o) {
+		if (strpbrk(key, ".[")) { /* what is no more than a part of a path */
+			strv_push(d->unknown, path);
+		} else if (o) {
 			if (decode_option(d, o, key, path, tree, e) < 0)
 				return -1;
 		} else if (options_is_group(d->table, pattern)) {
-			struct decode level = { d->table, d->out, pattern, path, d->unknown };
-
-			if (tree && walk(&level, tree, e) < 0)
+			if (tree && decode_group(d, pattern, path, tree, e) < 0)
 				return -1;
 		} else {
 			strv_push(d->unknown, path);
@@ -111,7 +146,11 @@ void decode_merge(struct json_object *target, struct json_object *change)
 
 		if (!value) {
 			json_object_object_del(target, key);
-		} else if (have && json_object_is_type(value, json_type_object)) {
+		} else if (json_object_is_type(value, json_type_object)) {
+			if (!have) {
+				have = json_object_new_object();
+				json_object_object_add(target, key, have);
+			}
 			decode_merge(have, value);
 		} else {
 			json_object_object_add(target, key, json_object_get(value));

@@ -16,6 +16,7 @@ static const struct feature_gate gates[] = {
 	{ "AllowParsingUserUIDFromCertAuth", GATE_BETA, true, false },
 	{ "AllowServiceExternalIPs", GATE_GA, true, false },
 	{ "AllowUnsafeMalformedObjectDeletion", GATE_BETA, true, false },
+	{ "AtomicFIFO", GATE_BETA, true, false },
 	{ "AtomicWriteVolumeUserFields", GATE_ALPHA, false, false },
 	{ "AuthorizePodWebsocketUpgradeCreatePermission", GATE_BETA, true, false },
 	{ "CBORServingAndStorage", GATE_ALPHA, false, false },
@@ -29,6 +30,10 @@ static const struct feature_gate gates[] = {
 	{ "CSIVolumeHealth", GATE_ALPHA, false, false },
 	{ "ChangeContainerStatusOnKubeletRestart", GATE_DEPRECATED, false, false },
 	{ "ClearingNominatedNodeNameAfterBinding", GATE_BETA, true, false },
+	{ "ClientsAllowCARotation", GATE_BETA, true, false },
+	{ "ClientsAllowCBOR", GATE_ALPHA, false, false },
+	{ "ClientsAllowTLSCacheGC", GATE_BETA, true, false },
+	{ "ClientsPreferCBOR", GATE_ALPHA, false, false },
 	{ "CloudControllerManagerWatchBasedRoutesReconciliation", GATE_ALPHA, false, false },
 	{ "CloudControllerManagerWebhook", GATE_ALPHA, false, false },
 	{ "ClusterTrustBundle", GATE_GA, true, false },
@@ -56,7 +61,7 @@ static const struct feature_gate gates[] = {
 	{ "DRADeviceTaintRules", GATE_GA, true, false },
 	{ "DRADeviceTaints", GATE_GA, true, false },
 	{ "DRAExtendedResource", GATE_GA, true, true },
-	{ "DRAFractionalCapacityRange", GATE_BETA, true, false },
+	{ "DRAFractionalCapacityRange", GATE_BETA, false, false },
 	{ "DRAListTypeAttributes", GATE_ALPHA, false, false },
 	{ "DRANodeAllocatableResources", GATE_ALPHA, false, false },
 	{ "DRAOptionalNodeOperations", GATE_ALPHA, false, false },
@@ -102,6 +107,8 @@ static const struct feature_gate gates[] = {
 	{ "ImageMaximumGCAge", GATE_GA, true, true },
 	{ "ImageVolume", GATE_GA, true, true },
 	{ "ImageVolumeWithDigest", GATE_ALPHA, false, false },
+	{ "InOrderInformers", GATE_GA, true, true },
+	{ "InOrderInformersBatchProcess", GATE_BETA, true, false },
 	{ "InPlacePodLevelResourcesVerticalScaling", GATE_BETA, true, false },
 	{ "InPlacePodVerticalScaling", GATE_GA, true, true },
 	{ "InPlacePodVerticalScalingExclusiveCPUs", GATE_ALPHA, false, false },
@@ -109,6 +116,7 @@ static const struct feature_gate gates[] = {
 	{ "InPlacePodVerticalScalingInitContainers", GATE_GA, true, true },
 	{ "InPlacePodVerticalScalingMemoryBackedVolumes", GATE_ALPHA, false, false },
 	{ "InPlacePodVerticalScalingSchedulerPreemption", GATE_ALPHA, false, false },
+	{ "InformerResourceVersion", GATE_GA, true, false },
 	{ "InterPodAffinityHostnameFastPath", GATE_ALPHA, false, false },
 	{ "JobManagedBy", GATE_GA, true, true },
 	{ "KMSv1", GATE_DEPRECATED, false, false },
@@ -232,6 +240,7 @@ static const struct feature_gate gates[] = {
 	{ "TranslateStreamCloseWebsocketRequests", GATE_BETA, true, false },
 	{ "UnauthenticatedHTTP2DOSMitigation", GATE_BETA, true, false },
 	{ "UnknownVersionInteroperabilityProxy", GATE_BETA, true, false },
+	{ "UnlockWhileProcessingFIFO", GATE_BETA, true, false },
 	{ "UserNamespacesHostNetworkSupport", GATE_ALPHA, false, false },
 	{ "UserNamespacesSupport", GATE_GA, true, true },
 	{ "VolumeAttributesClass", GATE_GA, true, true },
@@ -239,6 +248,7 @@ static const struct feature_gate gates[] = {
 	{ "VolumeLimitScaling", GATE_BETA, true, false },
 	{ "WatchCacheInitializationPostStartHook", GATE_GA, true, true },
 	{ "WatchList", GATE_BETA, true, false },
+	{ "WatchListClient", GATE_BETA, true, false },
 	{ "WatchListCompression", GATE_BETA, true, false },
 	{ "WebhookRoundTripLoadBalancing", GATE_BETA, true, false },
 	{ "WinDSR", GATE_GA, true, true },
@@ -247,6 +257,84 @@ static const struct feature_gate gates[] = {
 	{ "WindowsGracefulNodeShutdown", GATE_BETA, true, false },
 	{ "WindowsHostNetwork", GATE_DEPRECATED, false, false },
 	{ "WorkloadWithJob", GATE_ALPHA, false, false },
+};
+
+/* A gate that is on needs these to be on. */
+static const struct {
+	const char *gate, *needs;
+} dependencies[] = {
+	{ "ClusterTrustBundleProjection", "ClusterTrustBundle" },
+	{ "CompositePodGroup", "GenericWorkload" },
+	{ "CompositePodGroup", "TopologyAwareWorkloadScheduling" },
+	{ "DRAAdminAccess", "DynamicResourceAllocation" },
+	{ "DRAConsumableCapacity", "DynamicResourceAllocation" },
+	{ "DRADerivedAttributes", "DynamicResourceAllocation" },
+	{ "DRADeviceBindingConditions", "DRAResourceClaimDeviceStatus" },
+	{ "DRADeviceBindingConditions", "DynamicResourceAllocation" },
+	{ "DRADeviceCompatibilityGroups", "DRAPartitionableDevices" },
+	{ "DRADeviceCompatibilityGroups", "DynamicResourceAllocation" },
+	{ "DRADeviceTaintRules", "DRADeviceTaints" },
+	{ "DRADeviceTaints", "DynamicResourceAllocation" },
+	{ "DRAExtendedResource", "DynamicResourceAllocation" },
+	{ "DRAFractionalCapacityRange", "DRAConsumableCapacity" },
+	{ "DRAListTypeAttributes", "DynamicResourceAllocation" },
+	{ "DRANodeAllocatableResources", "DynamicResourceAllocation" },
+	{ "DRAOptionalNodeOperations", "DynamicResourceAllocation" },
+	{ "DRAOptionalNodeOperations", "NodeDeclaredFeatures" },
+	{ "DRAPartitionableDevices", "DynamicResourceAllocation" },
+	{ "DRAPartitionableDevicesType", "DRAPartitionableDevices" },
+	{ "DRAPartitionableDevicesType", "DRAResourcePoolStatus" },
+	{ "DRAPartitionableDevicesType", "DynamicResourceAllocation" },
+	{ "DRAPrioritizedList", "DynamicResourceAllocation" },
+	{ "DRAResourceClaimGranularStatusAuthorization", "DRAResourceClaimDeviceStatus" },
+	{ "DRAResourceClaimGranularStatusAuthorization", "DynamicResourceAllocation" },
+	{ "DRAResourcePoolStatus", "DynamicResourceAllocation" },
+	{ "DRASchedulerFilterTimeout", "DynamicResourceAllocation" },
+	{ "DRAWorkloadResourceClaims", "DynamicResourceAllocation" },
+	{ "DRAWorkloadResourceClaims", "GenericWorkload" },
+	{ "DeclarativeValidationBeta", "DeclarativeValidation" },
+	{ "DeclarativeValidationTakeover", "DeclarativeValidation" },
+	{ "DisableAllocatorDualWrite", "MultiCIDRServiceAllocator" },
+	{ "EventedPLEG", "PLEGOnDemandRelist" },
+	{ "ExtendWebSocketsToKubelet", "NodeDeclaredFeatures" },
+	{ "GracefulNodeShutdownBasedOnPodPriority", "GracefulNodeShutdown" },
+	{ "H2CContainerProbe", "NodeDeclaredFeatures" },
+	{ "ImageVolumeWithDigest", "ImageVolume" },
+	{ "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScaling" },
+	{ "InPlacePodLevelResourcesVerticalScaling", "NodeDeclaredFeatures" },
+	{ "InPlacePodLevelResourcesVerticalScaling", "PodLevelResources" },
+	{ "InPlacePodVerticalScalingExclusiveCPUs", "InPlacePodVerticalScaling" },
+	{ "InPlacePodVerticalScalingExclusiveMemory", "InPlacePodVerticalScaling" },
+	{ "InPlacePodVerticalScalingInitContainers", "InPlacePodVerticalScaling" },
+	{ "InPlacePodVerticalScalingInitContainers", "NodeDeclaredFeatures" },
+	{ "InPlacePodVerticalScalingMemoryBackedVolumes", "InPlacePodVerticalScaling" },
+	{ "InPlacePodVerticalScalingMemoryBackedVolumes", "NodeDeclaredFeatures" },
+	{ "InPlacePodVerticalScalingSchedulerPreemption", "InPlacePodVerticalScaling" },
+	{ "KubeletAllocatedPodsEndpoint", "InPlacePodVerticalScaling" },
+	{ "MatchLabelKeysInPodTopologySpreadSelectorMerge", "MatchLabelKeysInPodTopologySpread" },
+	{ "NodeControllerLeaseCircuitBreaker", "AtomicFIFO" },
+	{ "PodGroupPreemptionPolicy", "GenericWorkload" },
+	{ "PodLevelResourceManagers", "PodLevelResources" },
+	{ "PodLevelResourcesFixDefaulting", "PodLevelResources" },
+	{ "PodLevelResourcesFixKubeletQOSClass", "PodLevelResources" },
+	{ "ProcMountType", "UserNamespacesSupport" },
+	{ "ResourceHealthStatus", "DynamicResourceAllocation" },
+	{ "ResourceHealthStatusMessage", "ResourceHealthStatus" },
+	{ "RestartAllContainersOnContainerExits", "ContainerRestartRules" },
+	{ "RestartAllContainersOnContainerExits", "NodeDeclaredFeatures" },
+	{ "ServiceAccountTokenNodeBinding", "ServiceAccountTokenNodeBindingValidation" },
+	{ "StaleControllerConsistencyDaemonSet", "AtomicFIFO" },
+	{ "StaleControllerConsistencyHPA", "AtomicFIFO" },
+	{ "StaleControllerConsistencyJob", "AtomicFIFO" },
+	{ "StaleControllerConsistencyReplicaSet", "AtomicFIFO" },
+	{ "StaleControllerConsistencyStatefulSet", "AtomicFIFO" },
+	{ "StorageVersionAPI", "APIServerIdentity" },
+	{ "TopologyAwareWorkloadScheduling", "GenericWorkload" },
+	{ "UnknownVersionInteroperabilityProxy", "APIServerIdentity" },
+	{ "UserNamespacesHostNetworkSupport", "NodeDeclaredFeatures" },
+	{ "UserNamespacesHostNetworkSupport", "UserNamespacesSupport" },
+	{ "WindowsGracefulNodeShutdown", "GracefulNodeShutdown" },
+	{ "WorkloadWithJob", "GenericWorkload" },
 };
 
 const struct feature_gate *featuregates_at(size_t i)
@@ -276,4 +364,18 @@ bool featuregates_on(const struct config_pairs *set, const char *name)
 	if (!value && gate->stage == GATE_BETA)
 		value = config_pair_get(set, "AllBeta");
 	return value ? str_eq(value, "true") : gate->fallback;
+}
+
+bool featuregates_unmet(const struct config_pairs *set, size_t *cursor, const char **ret_gate,
+			const char **ret_needs)
+{
+	for (; *cursor < ARRAY_SIZE(dependencies); (*cursor)++) {
+		*ret_gate = dependencies[*cursor].gate;
+		*ret_needs = dependencies[*cursor].needs;
+		if (featuregates_on(set, *ret_gate) && !featuregates_on(set, *ret_needs)) {
+			(*cursor)++;
+			return true;
+		}
+	}
+	return false;
 }

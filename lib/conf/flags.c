@@ -33,6 +33,8 @@ static int set_option(struct reader *r, const struct option *o, const char *text
 	const char *key = options_key(o, buf, sizeof(buf));
 	struct json_object *before = NULL, *value = NULL;
 
+	if (o->type == OPTION_IP && !*text) /* as upstream: nothing is said */
+		return 0;
 	json_object_object_get_ex(r->values, key, &before);
 	if (value_from_text(o->type, text, before, &value, e) < 0)
 		return err_wrap(e, "flag --%s", o->flag);
@@ -76,6 +78,8 @@ static int take_argument(struct reader *r, const char *argument, struct err *e)
 	const char *name = argument + 2, *equals = strchr(argument, '=');
 	AUTO_FREE char *flag = NULL;
 
+	if (str_eq(argument, "--") && r->at + 1 == r->argc)
+		return 0;
 	if (!str_starts(argument, "-") || str_eq(argument, "-") || str_eq(argument, "--"))
 		return err_set(e, ERR_INVALID, "unknown argument: \"%s\"", argument);
 	if (str_starts(argument, "--")) {

@@ -126,6 +126,13 @@ static const char *make_parents(struct json_object *root, const char *path,
 	return path;
 }
 
+static bool group_was_set(struct json_object *values, const char *path)
+{
+	AUTO_FREE char *group = mem_strndup(path, strcspn(path, "."));
+
+	return conf_get(values, group) != NULL;
+}
+
 struct json_object *conf_document(const struct option_table *t, struct json_object *values)
 {
 	struct json_object *top = json_object_new_object();
@@ -140,7 +147,7 @@ struct json_object *conf_document(const struct option_table *t, struct json_obje
 		if (!*o->path || options_is_item(o))
 			continue;
 		value = conf_get(values, o->path);
-		if (!value && (o->traits & OPTION_LAZY))
+		if (!value && (o->traits & OPTION_LAZY) && !group_was_set(values, o->path))
 			continue;
 		key = make_parents(top, o->path, &parent);
 		if (value &&
@@ -215,17 +222,18 @@ char *conf_report(const struct conf_notes *notes)
 	AUTO_STR text = { 0 };
 
 	for (size_t i = 0; notes->warnings && notes->warnings[i]; i++)
-		str_printf(&text, "warning: %s\n", notes->warnings[i]);
+		str_printf(&text, "# warning: %s\n", notes->warnings[i]);
 	for (size_t i = 0; notes->not_built && notes->not_built[i]; i++)
-		str_printf(&text, "not implemented: %s\n", notes->not_built[i]);
+		str_printf(&text, "# not implemented: %s\n", notes->not_built[i]);
 	return str_take(&text);
 }
 
-bool conf_check(const struct conf_notes *notes, bool strict)
+bool conf_check(const struct conf_notes *notes, const char *yaml, bool strict)
 {
 	AUTO_FREE char *report = conf_report(notes);
 
 	fputs(report, stdout);
+	fputs(yaml, stdout);
 	return !strict || (!strv_len(notes->warnings) && !strv_len(notes->not_built));
 }
 

@@ -33,6 +33,18 @@ bool options_is_group(const struct option_table *t, const char *path)
 	return false;
 }
 
+bool options_is_lazy_group(const struct option_table *t, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < t->n; i++) {
+		if ((t->rows[i].traits & OPTION_LAZY) && str_starts(t->rows[i].path, path) &&
+		    t->rows[i].path[len] == '.')
+			return true;
+	}
+	return false;
+}
+
 const char *options_key(const struct option *o, char *buf, size_t size)
 {
 	if (*o->path)

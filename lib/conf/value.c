@@ -141,23 +141,85 @@ static struct json_object *continued(struct json_object *before, enum json_type 
 	return type == json_type_array ? json_object_new_array() : json_object_new_object();
 }
 
-static int read_strings(const char *text, struct json_object *before, enum option_type type,
+/* One field of comma-separated values, whose end is returned; in quotes it may hold commas. */
+static const char *csv_field(const char *text, struct str *out)
+{
+	bool quoted = *text == '"';
+
+	for (text += quoted; *text && (quoted || *text != ','); text++) {
+		if (quoted && *text == '"' && text[1] != '"')
+			quoted = false;
+		else if (quoted && *text == '"')
+			str_append_c(out, *text++);
+		else
+			str_append_c(out, *text);
+	}
+	return quoted ? NULL : text;
+}
+
+static int read_strings(const char *text, struct json_object *before,
 			struct json_object **ret_value, struct err *e)
+{
+	AUTO_JSON struct json_object *list = continued(before, json_type_array);
+
+	for (const char *at = text; *text; at++) {
+		AUTO_STR field = { 0 };
+
+		at = csv_field(at, &field);
+		if (!at)
+			return err_set(e, ERR_INVALID, "%s: a quote is not closed", text);
+		json_object_array_add(list, json_object_new_string(str_text(&field)));
+		if (!*at)
+			break;
+	}
+	*ret_value = TAKE(list);
+	return 0;
+}
+
+static int read_ints(const char *text, struct json_object *before, struct json_object **ret_value,
+		     struct err *e)
 {
 	AUTO_JSON struct json_object *list = continued(before, json_type_array);
 	CLEANUP(strv_freep) char **parts = pieces(text);
 
 	for (size_t i = 0; parts && parts[i]; i++) {
-		struct json_object *item = json_object_new_string(parts[i]);
+		struct json_object *item = NULL;
 
-		if (type == OPTION_INTS) {
-			json_object_put(item);
-			if (read_int(OPTION_INT32, parts[i], &item, e) < 0)
-				return -1;
-		}
+		if (read_int(OPTION_INT32, parts[i], &item, e) < 0)
+			return -1;
 		json_object_array_add(list, item);
 	}
 	*ret_value = TAKE(list);
+	return 0;
+}
+
+/* key=value, or what else stands between the two */
+static int read_pair(const char *pair, enum option_type type, struct json_object *map,
+		     struct err *e)
+{
+	char sep = type == OPTION_LANGLE_MAP ? '<' : type == OPTION_LISTS_MAP ? ':' : '=';
+	const char *at = strchr(pair, sep);
+	AUTO_FREE char *key = trimmed(pair, at ? (size_t)(at - pair) : strlen(pair));
+	AUTO_FREE char *value = at ? trimmed(at + 1, strlen(at + 1)) : mem_strdup("");
+	struct json_object *item = NULL, *list = NULL;
+
+	if (!at && type != OPTION_LABELS)
+		return err_set(e, ERR_INVALID, "\"%s\" is not of the form key%cvalue", pair, sep);
+	if (type == OPTION_BOOL_MAP) {
+		if (read_bool(value, &item, e) < 0)
+			return err_wrap(e, "%s", key);
+	} else {
+		item = json_object_new_string(value);
+	}
+	if (type == OPTION_LISTS_MAP) {
+		if (!json_object_object_get_ex(map, key, &list)) {
+			list = json_object_new_array();
+			json_object_object_add(map, key, list);
+		}
+		json_object_array_add(list, item);
+	} else {
+		json_object_object_add(map, key, item);
+	}
 	return 0;
 }
 
@@ -165,72 +227,77 @@ static int read_pairs(const char *text, struct json_object *before, enum option_
 		      struct json_object **ret_value, struct err *e)
 {
 	AUTO_JSON struct json_object *map = continued(before, json_type_object);
-	CLEANUP(strv_freep) char **parts = pieces(text);
-	char sep = type == OPTION_LANGLE_MAP ? '<' : type == OPTION_LISTS_MAP ? ':' : '=';
+	CLEANUP(strv_freep) char **parts = type == OPTION_LONE_MAP ? NULL : pieces(text);
 
+	if (type == OPTION_LONE_MAP)
+		strv_push(&parts, text);
 	for (size_t i = 0; parts && parts[i]; i++) {
-		char *at = strchr(parts[i], sep);
-		AUTO_FREE char *key = at ? trimmed(parts[i], (size_t)(at - parts[i])) : NULL;
-		AUTO_FREE char *value = at ? trimmed(at + 1, strlen(at + 1)) : NULL;
-		struct json_object *item = NULL, *list = NULL;
-
-		if (!at)
-			return err_set(e, ERR_INVALID, "\"%s\" is not of the form key%cvalue",
-				       parts[i], sep);
-		if (type == OPTION_BOOL_MAP) {
-			if (read_bool(value, &item, e) < 0)
-				return err_wrap(e, "%s", key);
-		} else {
-			item = json_object_new_string(value);
-		}
-		if (type == OPTION_LISTS_MAP) {
-			if (!json_object_object_get_ex(map, key, &list)) {
-				list = json_object_new_array();
-				json_object_object_add(map, key, list);
-			}
-			json_object_array_add(list, item);
-		} else {
-			json_object_object_add(map, key, item);
-		}
+		if (read_pair(parts[i], type, map, e) < 0)
+			return -1;
 	}
 	*ret_value = TAKE(map);
 	return 0;
 }
 
-/* key=value:effect, key:effect */
-static int read_taints(const char *text, struct json_object *before, struct json_object **ret_value,
-		       struct err *e)
+static bool has_taint(struct json_object *list, const char *key, const char *effect)
 {
-	AUTO_JSON struct json_object *list = continued(before, json_type_array);
-	CLEANUP(strv_freep) char **parts = pieces(text);
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *taint = json_object_array_get_idx(list, i);
+
+		if (str_eq(json_string(taint, "key"), key) &&
+		    str_eq(json_string(taint, "effect"), effect))
+			return true;
+	}
+	return false;
+}
+
+/* key=value:effect or key:effect */
+static int read_taint(char *text, struct json_object *list, struct err *e)
+{
+	AUTO_FREE char *whole = mem_strdup(text);
+	char *colon = strchr(text, ':'), *equals;
+	struct json_object *taint;
+
+	if (!colon || colon == text || !colon[1] || strchr(colon + 1, ':'))
+		return err_set(e, ERR_INVALID, "taint \"%s\" is not of the form key=value:effect",
+			       whole);
+	*colon = 0;
+	equals = strchr(text, '=');
+	if (equals)
+		*equals = 0;
+	if (equals && strchr(equals + 1, '='))
+		return err_set(e, ERR_INVALID, "taint \"%s\" holds a second =", whole);
+	if (has_taint(list, text, colon + 1))
+		return err_set(e, ERR_INVALID, "taint \"%s\": key and effect stand there twice",
+			       whole);
+	taint = json_object_new_object();
+	json_object_object_add(taint, "key", json_object_new_string(text));
+	if (equals && equals[1])
+		json_object_object_add(taint, "value", json_object_new_string(equals + 1));
+	json_object_object_add(taint, "effect", json_object_new_string(colon + 1));
+	json_object_array_add(list, taint);
+	return 0;
+}
+
+/* The last such flag counts alone; "key-", which takes a taint away, means nothing here. */
+static int read_taints(const char *text, struct json_object **ret_value, struct err *e)
+{
+	AUTO_JSON struct json_object *list = json_object_new_array();
+	CLEANUP(strv_freep) char **parts = strv_split(text, ',');
 
 	for (size_t i = 0; parts && parts[i]; i++) {
-		char *colon = strrchr(parts[i], ':'), *equals;
-		struct json_object *taint;
-
-		if (!colon || colon == parts[i] || !colon[1])
-			return err_set(e, ERR_INVALID,
-				       "taint \"%s\" is not of the form key=value:effect",
-				       parts[i]);
-		*colon = 0;
-		equals = strchr(parts[i], '=');
-		if (equals)
-			*equals = 0;
-		taint = json_object_new_object();
-		json_object_object_add(taint, "key", json_object_new_string(parts[i]));
-		if (equals && equals[1])
-			json_object_object_add(taint, "value", json_object_new_string(equals + 1));
-		json_object_object_add(taint, "effect", json_object_new_string(colon + 1));
-		json_object_array_add(list, taint);
+		if (!str_ends(parts[i], "-") && read_taint(parts[i], list, e) < 0)
+			return -1;
 	}
 	*ret_value = TAKE(list);
 	return 0;
 }
 
 /* pattern=N,pattern=N */
-static int read_vmodule(const char *text, struct json_object **ret_value, struct err *e)
+static int read_vmodule(const char *text, struct json_object *before,
+			struct json_object **ret_value, struct err *e)
 {
-	AUTO_JSON struct json_object *pairs = NULL, *list = json_object_new_array();
+	AUTO_JSON struct json_object *pairs = NULL, *list = continued(before, json_type_array);
 
 	if (read_pairs(text, NULL, OPTION_MAP, &pairs, e) < 0)
 		return -1;
@@ -248,24 +315,42 @@ static int read_vmodule(const char *text, struct json_object **ret_value, struct
 	return 0;
 }
 
-/* N:type=amount,type=amount */
-static int read_memory(const char *text, struct json_object *before, struct json_object **ret_value,
-		       struct err *e)
+static int read_numa_memory(const char *text, struct json_object *list, struct err *e)
 {
-	AUTO_JSON struct json_object *list = continued(before, json_type_array), *limits = NULL;
 	const char *colon = strchr(text, ':');
 	AUTO_FREE char *node = colon ? mem_strndup(text, (size_t)(colon - text)) : NULL;
-	struct json_object *number = NULL, *item;
+	AUTO_JSON struct json_object *amounts = NULL, *limits = json_object_new_object();
+	struct json_object *number = NULL, *item, *amount;
 
-	if (!colon)
+	if (!colon || !colon[1])
 		return err_set(e, ERR_INVALID, "\"%s\" is not of the form node:type=amount", text);
-	if (read_pairs(colon + 1, NULL, OPTION_MAP, &limits, e) < 0 ||
+	if (read_pairs(colon + 1, NULL, OPTION_MAP, &amounts, e) < 0 ||
 	    read_int(OPTION_INT32, node, &number, e) < 0)
 		return -1;
 	item = json_object_new_object();
 	json_object_object_add(item, "numaNode", number);
-	json_object_object_add(item, "limits", TAKE(limits));
 	json_object_array_add(list, item);
+	json_object_object_foreach(amounts, type, value)
+	{
+		if (read_quantity(json_object_get_string(value), &amount, e) < 0)
+			return err_wrap(e, "%s", type);
+		json_object_object_add(limits, type, amount);
+	}
+	json_object_object_add(item, "limits", TAKE(limits));
+	return 0;
+}
+
+/* N:type=amount,type=amount;N:… */
+static int read_memory(const char *text, struct json_object *before, struct json_object **ret_value,
+		       struct err *e)
+{
+	AUTO_JSON struct json_object *list = continued(before, json_type_array);
+	CLEANUP(strv_freep) char **nodes = strv_split(text, ';');
+
+	for (size_t i = 0; nodes && nodes[i]; i++) {
+		if (read_numa_memory(nodes[i], list, e) < 0)
+			return -1;
+	}
 	*ret_value = TAKE(list);
 	return 0;
 }
@@ -287,17 +372,20 @@ int value_from_text(enum option_type type, const char *text, struct json_object 
 	case OPTION_QUANTITY:
 		return read_quantity(text, ret_value, e);
 	case OPTION_STRINGS:
+		return read_strings(text, before, ret_value, e);
 	case OPTION_INTS:
-		return read_strings(text, before, type, ret_value, e);
+		return read_ints(text, before, ret_value, e);
 	case OPTION_MAP:
+	case OPTION_LONE_MAP:
+	case OPTION_LABELS:
 	case OPTION_LANGLE_MAP:
 	case OPTION_BOOL_MAP:
 	case OPTION_LISTS_MAP:
 		return read_pairs(text, before, type, ret_value, e);
 	case OPTION_TAINTS:
-		return read_taints(text, before, ret_value, e);
+		return read_taints(text, ret_value, e);
 	case OPTION_VMODULE:
-		return read_vmodule(text, ret_value, e);
+		return read_vmodule(text, before, ret_value, e);
 	case OPTION_MEMORY:
 		return read_memory(text, before, ret_value, e);
 	case OPTION_STRING:
@@ -342,6 +430,15 @@ static int int_from(enum option_type type, const char *path, struct json_object 
 	return 0;
 }
 
+/* As upstream, null in a list or a map is the zero of its type. */
+static struct json_object *zero_of(enum option_type type)
+{
+	return type == OPTION_BOOL ? json_object_new_boolean(0)
+	       : type == OPTION_STRINGS
+		   ? json_object_new_array()
+		   : json_object_new_string(type == OPTION_QUANTITY ? "0" : "");
+}
+
 static int array_from(enum option_type type, const char *path, struct json_object *tree,
 		      struct json_object **ret_value, struct err *e)
 {
@@ -351,10 +448,12 @@ static int array_from(enum option_type type, const char *path, struct json_objec
 		return wrong_type(path, "a list", tree, e);
 	for (size_t i = 0; i < json_object_array_length(tree); i++) {
 		AUTO_FREE char *at = str_fmt("%s[%zu]", path, i);
-		struct json_object *item = NULL;
+		enum option_type own = type == OPTION_INTS ? OPTION_INT32 : OPTION_STRING;
+		struct json_object *member = json_object_array_get_idx(tree, i), *item = NULL;
 
-		if (value_from_json(type == OPTION_INTS ? OPTION_INT32 : OPTION_STRING, at,
-				    json_object_array_get_idx(tree, i), &item, e) < 0)
+		if (!member)
+			item = zero_of(own);
+		else if (value_from_json(own, at, member, &item, e) < 0)
 			return -1;
 		json_object_array_add(list, item);
 	}
@@ -382,7 +481,9 @@ static int map_from(enum option_type type, const char *path, struct json_object 
 		AUTO_FREE char *at = str_fmt("%s.%s", path, key);
 		struct json_object *item = NULL;
 
-		if (value_from_json(map_item_type(type), at, member, &item, e) < 0)
+		if (!member)
+			item = zero_of(map_item_type(type));
+		else if (value_from_json(map_item_type(type), at, member, &item, e) < 0)
 			return -1;
 		json_object_object_add(map, key, item);
 	}
@@ -418,15 +519,14 @@ int value_from_json(enum option_type type, const char *path, struct json_object 
 	case OPTION_FLOAT:
 		return float_from(path, tree, ret_value, e);
 	case OPTION_LAX_DURATION:
+		if (number)
+			return int_from(OPTION_INT64, path, tree, ret_value, e);
+		return string_from(type, path, tree, ret_value, e);
 	case OPTION_QUANTITY:
-		if (number) {
-			AUTO_FREE char *text = str_fmt("%s%s", json_object_get_string(tree),
-						       type == OPTION_QUANTITY ? "" : "ns");
-
-			return value_from_text(type, text, NULL, ret_value, e) < 0
+		if (number)
+			return read_quantity(json_object_get_string(tree), ret_value, e) < 0
 				   ? err_wrap(e, "%s", path)
 				   : 0;
-		}
 		return string_from(type, path, tree, ret_value, e);
 	case OPTION_DURATION:
 	case OPTION_STRING:
@@ -436,6 +536,8 @@ int value_from_json(enum option_type type, const char *path, struct json_object 
 	case OPTION_INTS:
 		return array_from(type, path, tree, ret_value, e);
 	case OPTION_MAP:
+	case OPTION_LONE_MAP:
+	case OPTION_LABELS:
 	case OPTION_LANGLE_MAP:
 	case OPTION_BOOL_MAP:
 	case OPTION_QUANTITY_MAP:
@@ -457,6 +559,8 @@ int64_t value_duration_nsec(struct json_object *value)
 {
 	int64_t nsec = 0;
 
+	if (json_object_is_type(value, json_type_int))
+		return json_object_get_int64(value);
 	if (value)
 		kube_duration_parse(json_object_get_string(value), &nsec, NULL);
 	return nsec;
@@ -559,6 +663,8 @@ void value_store(enum option_type type, struct json_object *value, void *member)
 		store_strings(value, member);
 		return;
 	case OPTION_MAP:
+	case OPTION_LONE_MAP:
+	case OPTION_LABELS:
 	case OPTION_LANGLE_MAP:
 	case OPTION_BOOL_MAP:
 	case OPTION_QUANTITY_MAP:
@@ -603,6 +709,8 @@ void value_fini(enum option_type type, void *member)
 		strv_free(*(char ***)member);
 		return;
 	case OPTION_MAP:
+	case OPTION_LONE_MAP:
+	case OPTION_LABELS:
 	case OPTION_LANGLE_MAP:
 	case OPTION_BOOL_MAP:
 	case OPTION_QUANTITY_MAP:

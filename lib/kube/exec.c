@@ -104,6 +104,7 @@ static int spawn(struct exec_credential *x, int out_fd, struct err *e)
 	sigset_t none, all;
 	int r;
 
+	fs_keep_open_files();
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&files);

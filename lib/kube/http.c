@@ -6,6 +6,7 @@
 #include "http.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -310,13 +312,15 @@ static size_t curl_gives_bytes(char *bytes, size_t size, size_t n, void *userdat
 	return n;
 }
 
-/* A dead peer is noticed in half a minute, data in flight or not. */
+/* A dead peer is noticed in half a minute, data in flight or not. Programs that we start have no
+ * part in it. */
 static int curl_made_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
 {
 	const int count = KEEPALIVE_COUNT, timeout = USER_TIMEOUT_MSEC;
 
 	(void)userdata;
 	(void)purpose;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 	return CURL_SOCKOPT_OK;
@@ -331,6 +335,7 @@ static struct connection *connection_new(struct http_pool *p, enum http_lane lan
 	conn->pool = p;
 	conn->lane = lane;
 	conn->multi = curl_multi_init();
+	fs_keep_open_files(); /* curl's own */
 	if (!conn->multi || sd_event_add_time(p->loop, &conn->timer, CLOCK_MONOTONIC, UINT64_MAX,
 					      TIMER_ACCURACY_USEC, on_timer, conn) < 0)
 		abort();

@@ -452,6 +452,27 @@ def test_foreign_changes(bed):
     check(bed, "healed from flush ruleset", "p12", "fd96::53", 80, [("p11", V6["p12"])], "TCP")
 
 
+def test_busy_neighbour(bed):
+    """Somebody changes another table all the time: ours is read back all the same, and nothing is rewritten."""
+    for n in range(2000, 3000):
+        bed.service(n, clusterIP=f"10.97.{n >> 8}.{n & 255}", clusterIPs=[f"10.97.{n >> 8}.{n & 255}"])
+    bed.d.sync()
+    nft(bed, "add", "table", "ip", "neighbour")
+    loop = "while :; do nft 'add chain ip neighbour c; delete chain ip neighbour c'; done"
+    writers = [bed.ns["n1"].popen(["sh", "-c", loop]) for _ in range(3)]
+    try:
+        time.sleep(0.5)
+        for _ in range(5):
+            bed.d.restart()     # a sync that failed fails it
+    finally:
+        for w in writers:
+            w.kill()
+            w.wait()
+    for n in range(2000, 3000):
+        bed.d.remove("service", "t", f"s{n}")
+    bed.d.sync()
+
+
 def test_established_live_on(bed):
     """Endpoints that go get no new connections; those they have stay."""
     bed.service(54, type="NodePort")

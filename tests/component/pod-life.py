@@ -20,6 +20,9 @@ from podrig import check, condition, container, is_ready, statuses, wait
 LANES = 6           # scenarios at once: they mostly wait
 KILL_LANES = 3
 SCENARIOS = []      # run at once, each on a node of its own
+# CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SYS_ADMIN, SYS_RESOURCE
+KEPT = sum(1 << n for n in (0, 1, 2, 3, 4, 5, 10, 21, 24))
+O_CLOEXEC = 0o2000000
 ALONE = []          # what disturbs everybody
 
 
@@ -83,6 +86,53 @@ def life_of_a_pod(lane):
         check(f.read() == "secret", "secret volume")
     check(lane.leftovers(uid, "life-whole"), "a live pod has traces")
     lane.delete_pod("life-whole")
+
+
+@scenario
+def life_with_few_rights(lane):
+    """What agent/privileges.c keeps; nothing open is handed down to programs that the agent starts."""
+    lane.start().create_pod("rights", [container("a", volumeMounts=MOUNTS)], volumes=volumes())
+    lane.wait_ready("rights")
+    with open(f"/proc/{lane.agent.pid}/status") as f:
+        status = dict(x.split(":\t", 1) for x in f.read().splitlines())
+    with open("/proc/self/status") as f:
+        own = int(dict(x.split(":\t", 1) for x in f.read().splitlines())["CapEff"], 16)
+    for name in ("CapEff", "CapPrm"):
+        check(int(status[name], 16) == KEPT & own, f"{name} is {status[name]}")
+    check(int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0, f"inherited: {status}")
+    check(int(status["CapBnd"], 16) & ~KEPT == 0, f"CapBnd is {status['CapBnd']}")
+    check(status["NoNewPrivs"] == "1" and status["Umask"] == "0022", f"{status['NoNewPrivs']} {status['Umask']}")
+    for thread in os.listdir(f"/proc/{lane.agent.pid}/task"):
+        with open(f"/proc/{lane.agent.pid}/task/{thread}/status") as f:
+            text = f.read()
+        check(f"Seccomp:\t{0 if sanitized(lane) else 2}\n" in text and f"CapEff:\t{status['CapEff']}\n" in text,
+              f"a thread has other rights: {text}")
+    open_fds = []
+    for fd in os.listdir(f"/proc/{lane.agent.pid}/fd"):
+        with open(f"/proc/{lane.agent.pid}/fdinfo/{fd}") as f:
+            flags = int(dict(x.split(":\t", 1) for x in f.read().splitlines() if ":\t" in x)["flags"], 8)
+        if int(fd) > 2 and not flags & O_CLOEXEC:
+            open_fds.append(f"{fd} ({os.readlink(f'/proc/{lane.agent.pid}/fd/{fd}')})")
+    check(not open_fds, f"descriptors would be inherited: {open_fds}")
+    lane.delete_pod("rights")
+
+
+def sanitized(lane):
+    with open(f"/proc/{lane.agent.pid}/maps") as f:
+        return "libasan" in (text := f.read()) or "libubsan" in text or "[anon:asan" in text
+
+
+@scenario
+def life_without_resolv_conf(lane):
+    """The host's file is read for each sandbox; without it there is none, and the agent lives."""
+    path = lane.path("resolv.conf")
+    os.rename(path, path + ".away")
+    lane.start().create_pod("dns", [container("a")])
+    wait(lambda: "FailedCreatePodSandBox" in lane.api.events("dns"), 20, "no event tells what is missing")
+    check(not lane.sandboxes("dns"), "a sandbox without DNS settings")
+    os.rename(path + ".away", path)
+    lane.wait_ready("dns", 40)
+    lane.delete_pod("dns")
 
 
 @scenario

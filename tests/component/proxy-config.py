@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import apiserver
+from configdiff import differences, document, read_yaml
 
 OURS = os.path.abspath(sys.argv[1])
 UPSTREAM = os.path.join(apiserver.BIN, "kube-proxy")
@@ -105,67 +106,9 @@ FLAGS = (
 )
 # where we differ and mean to: case -> why
 DIFFERENT = {
-    '{"featureGates": {"AllAlpha": true}}': "gates that depend on each other are not checked",
-    '{"logging.flushFrequency": 5000000000}': "shown as text",
-    '{"logging.options.text.splitStream": true}': "shown",
-    '{"logging.options.json.splitStream": true}': "shown",
     "--cluster-cidr=": "means what its absence means",
     "--healthz-bind-address=1.2.3.4": "upstream adds the port only when it does not write the file",
 }
-
-
-def document(fields):
-    tree = dict(HEAD)
-    for path, value in fields.items():
-        at = tree
-        *groups, last = path.split(".")
-        for g in groups:
-            at = at.setdefault(g, {})
-        at[last] = value
-    return json.dumps(tree)
-
-
-def scalar(text):
-    """of the YAML that both programs write"""
-    if text[:1] in "\"[{":
-        return json.loads(text)
-    if text[:1] == "'":
-        return text[1:-1].replace("''", "'")
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def read_yaml(text):
-    """Block mappings and lists of scalars or mappings, as the programs write them."""
-    lines = [(len(x) - len(x.lstrip(" ")), x.strip()) for x in text.splitlines() if x.strip() and x.strip() != "---"]
-
-    def block(i, indent):
-        if lines[i][1].startswith("- "):
-            items = []
-            while i < len(lines) and lines[i][0] == indent and lines[i][1].startswith("- "):
-                rest = lines[i][1][2:]
-                if ": " in rest and rest[:1] not in "\"'[{":
-                    lines[i] = (indent + 2, rest)
-                    value, i = block(i, indent + 2)
-                else:
-                    value, i = scalar(rest), i + 1
-                items.append(value)
-            return items, i
-        tree = {}
-        while i < len(lines) and lines[i][0] == indent and not lines[i][1].startswith("- "):
-            key, _, rest = lines[i][1].partition(":")
-            i += 1
-            if rest.strip():
-                tree[scalar(key)] = scalar(rest.strip())
-            elif i < len(lines) and (lines[i][0] > indent or lines[i][0] == indent and lines[i][1].startswith("- ")):
-                tree[scalar(key)], i = block(i, lines[i][0])
-            else:
-                tree[scalar(key)] = None
-        return tree, i
-
-    return block(0, 0)[0]
 
 
 def outcome(program, folder, name, args):
@@ -176,14 +119,6 @@ def outcome(program, folder, name, args):
         return None, p.stderr
     with open(out, encoding="utf-8") as f:
         return read_yaml(f.read()), p.stderr
-
-
-def differences(a, b, path=""):
-    if isinstance(a, dict) and isinstance(b, dict):
-        for k in sorted(set(a) | set(b)):
-            yield from differences(a.get(k, "(absent)"), b.get(k, "(absent)"), f"{path}.{k}" if path else k)
-    elif a != b:
-        yield f"{path}: upstream {a!r}, ours {b!r}"
 
 
 def check(folder, number, case, args):
@@ -210,7 +145,7 @@ def main():
         for i, fields in enumerate(cases):
             path = os.path.join(folder, f"{i}.json")
             with open(path, "w", encoding="utf-8") as f:
-                f.write(document(fields))
+                f.write(document(HEAD, fields))
             todo.append((json.dumps(fields), ["--config", path]))
         todo += [(" ".join(f), f) for f in FLAGS]
         results = list(pool.map(lambda t: check(folder, t[0], *t[1]), enumerate(todo)))

@@ -569,7 +569,8 @@ static void credentials_of_every_kind(void **state)
 	write_file(
 	    "plugin", 0700,
 	    "#!/bin/sh\necho \"$KUBERNETES_EXEC_INFO\" | grep -q '\"interactive\":false' || exit "
-	    "3\necho '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
+	    "3\n[ \"$(ls /proc/self/fd | tr -d '\\n')\" = 0123 ] || exit 4\n"
+	    "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
 	    "\"ExecCredential\",\"status\":{\"token\":\"'$1-$WHAT'\"}}'\n");
 	assert_int_equal(try_credentials(ca,
 					 "exec: {apiVersion: client.authentication.k8s.io/v1, "

@@ -102,6 +102,15 @@ static const char *other_text(const struct option *o)
 		{ "featureGates", "KubeletPSI=true" },
 		{ "--cloud-provider", "external" },
 		{ "--node-labels", "a=b" },
+		{ "--node-ip", "192.0.2.7" },
+		{ "cpuManagerPolicyOptions", "full-pcpus-only=true" },
+		{ "qosReserved", "memory=50%" },
+		{ "evictionSoftGracePeriod", "memory.available=1m" },
+		{ "evictionMinimumReclaim", "memory.available=1Mi" },
+		{ "containerLogMaxSize", "20Mi" },
+		{ "allowedUnsafeSysctls", "net.core.somaxconn" },
+		{ "tlsCipherSuites", "TLS_AES_128_GCM_SHA256" },
+		{ "reservedMemory", "0:memory=2Gi" },
 	};
 	char buf[100];
 
@@ -129,6 +138,8 @@ static const char *other_text(const struct option *o)
 	case OPTION_LANGLE_MAP:
 		return "memory.available<1Mi";
 	case OPTION_MAP:
+	case OPTION_LONE_MAP:
+	case OPTION_LABELS:
 	case OPTION_QUANTITY_MAP:
 		return "x=1";
 	case OPTION_BOOL_MAP:
@@ -186,8 +197,9 @@ static void test_rows_decode(void **state)
 		if (decode_document(&config_options, document, values, &unknown, &e) < 0)
 			fail_msg("%s: %s", o->path, e.text);
 		assert_null(unknown);
-		assert_true(json_object_object_get_ex(values, o->path, &got));
-		if (!json_object_equal(value, got))
+		assert_int_equal(json_object_object_get_ex(values, o->path, &got),
+				 !(o->traits & OPTION_FLAG_ONLY));
+		if (got && !json_object_equal(value, got))
 			fail_msg("%s: %s became %s", o->path, json_object_get_string(value),
 				 json_object_get_string(got));
 		json_object_put(value);
@@ -198,7 +210,10 @@ static void test_rows_decode(void **state)
 /* The printed configuration holds each row's default, and what its flag sets. */
 static void test_rows_flags(void **state)
 {
-	static const char base[] = "enforceNodeAllocatable: [none]\n";
+	static const char base[] = "enforceNodeAllocatable: [none]\n"
+				   "cpuManagerPolicy: static\n"
+				   "systemReserved: {cpu: 200m, memory: 924Mi}\n"
+				   "reservedMemory: [{numaNode: 0, limits: {memory: 1Gi}}]\n";
 
 	(void)state;
 	for (size_t i = 0; i < config_options.n; i++) {
@@ -209,11 +224,12 @@ static void test_rows_flags(void **state)
 		struct err e = { 0 };
 
 		if (!o->flag || str_eq(o->flag, "config") || str_eq(o->flag, "config-dir") ||
-		    str_eq(o->flag, "runonce"))
+		    str_eq(o->flag, "runonce") || str_eq(o->flag, "cpu-manager-policy"))
 			continue;
-		if (str_eq(o->flag, "system-cgroups") || str_eq(o->flag, "eviction-soft"))
+		if (str_eq(o->flag, "system-cgroups") || str_eq(o->flag, "eviction-soft") ||
+		    str_eq(o->flag, "exit-on-lock-contention"))
 			continue; /* needs another flag beside it */
-		if (str_ends(o->flag, "-info-buffer-size"))
+		if (str_ends(o->flag, "-info-buffer-size") || str_ends(o->flag, "-split-stream"))
 			continue; /* needs a feature gate */
 		plain = must_load(base, NULL);
 		if (load(base, args, &c, &e) < 0)
@@ -316,6 +332,69 @@ static void test_drop_ins(void **state)
 	assert_int_equal(fs_remove_all(dir, NULL), 0);
 }
 
+/* The files of a directory change what already has its defaults. */
+static void test_drop_ins_after_defaults(void **state)
+{
+	char dir[] = "/tmp/keelson-drop-XXXXXX";
+	AUTO_FREE char *a = NULL, *hidden = NULL, *option = NULL;
+	CLEANUP(config_freep) struct config *c = NULL;
+	struct config *refused = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	a = str_fmt("%s/10-a.conf", dir);
+	hidden = str_fmt("%s/.conf", dir);
+	option = str_fmt("--config-dir=%s", dir);
+	write_file(hidden, "maxPods: 8\n");
+	write_file(a, "evictionHard: {memory.available: 7Mi}\nnodeStatusUpdateFrequency: 7s\n"
+		      "port: null\nresolvConf: here\n");
+	c = must_load("port: 1\n", (const char *[]){ option, NULL });
+	assert_int_equal(c->max_pods, 8);
+	assert_int_equal(c->eviction_hard.n, 5);
+	assert_int_equal(c->status_report_usec, 300000000);
+	assert_int_equal(c->port, 10250);
+	assert_string_equal(c->resolv_conf, "here");
+	write_file(a, "maxParallelImagePulls: 5\n");
+	assert_int_equal(load("", (const char *[]){ option, NULL }, &refused, &e), -1);
+	write_file(a, "nosuch: 1\nmaxPods: many\n");
+	assert_int_equal(load("", (const char *[]){ option, NULL }, &refused, &e), -1);
+	assert_non_null(strstr(e.text, "10-a.conf: maxPods"));
+	assert_int_equal(fs_remove_all(dir, NULL), 0);
+}
+
+static void test_paths(void **state)
+{
+	CLEANUP(config_freep)
+	struct config *c =
+	    must_load("podLogsDir: logs\nresolvConf: ../etc/./resolv.conf\n"
+		      "authentication: {x509: {clientCAFile: /a/../b}}\ntlsCertFile: \"\"\n",
+		      NULL);
+
+	(void)state;
+	assert_string_equal(c->pod_logs_dir, "/tmp/logs");
+	assert_string_equal(c->resolv_conf, "/etc/resolv.conf");
+	assert_string_equal(c->client_ca_file, "/a/../b");
+	assert_string_equal(c->tls_cert_file, "");
+	assert_non_null(strstr(c->configz, "\"tlsCertFile\":\"/var/lib/kubelet/pki/kubelet.crt\""));
+	assert_non_null(strstr(c->yaml, "podLogsDir: \"/tmp/logs\"\n"));
+}
+
+/* A default that hangs on a gate is not there without it. */
+static void test_gated_defaults(void **state)
+{
+	static const char off[] = "--feature-gates=KubeletEnsureSecretPulledImages=false";
+	CLEANUP(config_freep) struct config *c = must_load("", (const char *[]){ off, NULL });
+	struct config *bare = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_null(strstr(c->configz, "imagePullCredentialsVerificationPolicy"));
+	/* without a file the defaults were there before the flag was read, as upstream */
+	assert_int_equal(load(NULL, (const char *[]){ off, NULL }, &bare, &e), -1);
+	assert_non_null(strstr(e.text, "needs the feature gate KubeletEnsureSecretPulledImages"));
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -342,7 +421,6 @@ static void test_refused(void **state)
 		{ "registerWithTaints: {}\n", "registerWithTaints: must be a list" },
 		{ "registerWithTaints: [{key: 1}]\n", "registerWithTaints[0].key" },
 		{ "reservedSystemCPUs: 1-\n", "reservedSystemCPUs" },
-		{ "podLogsDir: logs\n", "not an absolute path" },
 		{ "podLogsDir: /var//log\n", "not in its shortest form" },
 		{ "logging: 3\n", "logging: must be an object" },
 		{ "crashLoopBackOff: {maxContainerRestartPeriod: 10m}\n",
@@ -353,6 +431,51 @@ static void test_refused(void **state)
 		{ "logging: {format: json, vmodule: [{filePattern: a, verbosity: 1}]}\n",
 		  "logging.vmodule (--vmodule): needs logging.format text" },
 		{ "syncFrequency: null\n", "syncFrequency: must be a duration, not null" },
+		{ "syncFrequency: -1s\n", "syncFrequency (--sync-frequency): -1s is below 1ns" },
+		{ "featureGates: {AllAlpha: true}\n", "which is off" },
+		{ "featureGates: {GracefulNodeShutdown: false}\n",
+		  "GracefulNodeShutdownBasedOnPodPriority is on and needs GracefulNodeShutdown" },
+		{ "featureGates: {LoggingBetaOptions: false}\nlogging: {format: json}\n",
+		  "LoggingBetaOptions" },
+		{ "logging: {flushFrequency: -1}\n", "logging.flushFrequency" },
+		{ "logging: {vmodule: [{filePattern: \"a,b\", verbosity: 1}]}\n", "file pattern" },
+		{ "allowedUnsafeSysctls: [kernel.pid_max]\n", "kernel.pid_max is not known" },
+		{ "allowedUnsafeSysctls: [\"net..x\"]\n", "no name of a sysctl" },
+		{ "featureGates: {DefaultPodSysctls: true}\n"
+		  "defaultPodSysctls: {net.core.a: \"1\", net/core/a: \"1\"}\n",
+		  "net.core.a stands there twice" },
+		{ "cpuManagerPolicy: static\n", "static needs a CPU reserved" },
+		{ "cpuManagerPolicyOptions: {full-pcpus-only: \"true\"}\n",
+		  "needs cpuManagerPolicy" },
+		{ "cpuManagerPolicy: static\nsystemReserved: {cpu: 1}\n", "systemReserved.cpu" },
+		{ "cpuManagerPolicy: static\nreservedSystemCPUs: \"0\"\n"
+		  "cpuManagerPolicyOptions: {align-by-socket: \"true\"}\n",
+		  "align-by-socket needs the feature gate CPUManagerPolicyAlphaOptions" },
+		{ "topologyManagerPolicy: restricted\n"
+		  "topologyManagerPolicyOptions: {max-allowable-numa-nodes: \"7\"}\n",
+		  "no number from 8 on" },
+		{ "memoryManagerPolicy: Static\n", "memoryManagerPolicy Static needs the same" },
+		{ "reservedMemory: [{numaNode: 0, limits: {memory: 0}}]\n", "memory is 0" },
+		{ "reservedMemory: [{limits: {memory: 1}}, {limits: {memory: 1}}]\n", "twice" },
+		{ "reservedMemory: [{limits: {cpu: 1}}]\n", "neither memory nor hugepages-SIZE" },
+		{ "qosReserved: {memory: 50}\n", "qosReserved" },
+		{ "evictionHard: {memory.available: 0}\n", "evictionHard" },
+		{ "evictionHard: {memory.available: \"0\"}\n", "a threshold of 0 means nothing" },
+		{ "evictionMinimumReclaim: {memory.available: 0%}\n", "is not above 0" },
+		{ "evictionSoftGracePeriod: {memory.available: -1s}\n", "is below 0" },
+		{ "containerLogMaxSize: big\n", "containerLogMaxSize" },
+		{ "tlsCipherSuites: [NONE]\n", "there is no cipher suite \"NONE\"" },
+		{ "tlsCurvePreferences: [23, 23]\n", "23 stands there twice" },
+		{ "tracing: {endpoint: \"http://a\"}\n", "tracing.endpoint" },
+		{ "userNamespaces: {idsPerPod: 70000}\n", "no multiple of 65536" },
+		{ "memoryThrottlingFactor: 1.5\n", "memoryThrottlingFactor" },
+		{ "showHiddenMetricsForVersion: \"1.30\"\n", "showHiddenMetricsForVersion" },
+		{ "preloadedImagesVerificationAllowlist: [a]\n", "NeverVerifyAllowlistedImages" },
+		{ "imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages\n"
+		  "preloadedImagesVerificationAllowlist: [\"a:1\"]\n",
+		  "holds a tag" },
+		{ "enableSystemLogQuery: true\nenableSystemLogHandler: false\n",
+		  "needs enableSystemLogHandler" },
 	};
 
 	(void)state;
@@ -385,6 +508,16 @@ static void test_refused_flags(void **state)
 		{ { "run" }, "unknown argument" },
 		{ { "-x" }, "unknown flag: -x" },
 		{ { "--system-reserved=cpu" }, "key=value" },
+		{ { "--cpu-manager-policy-options=a" }, "key=value" },
+		{ { "--register-with-taints=a=b:NoSchedule,a=c:NoSchedule" }, "twice" },
+		{ { "--reserved-memory=0:memory" }, "key=value" },
+		{ { "--reserved-memory=memory=1Gi" }, "node:type=amount" },
+		{ { "--node-ip=10.0.0.1,10.0.0.2" }, "one of each family" },
+		{ { "--hostname-override= " }, "holds only blanks" },
+		{ { "--root-dir=" }, "--root-dir: must be set" },
+		{ { "--exit-on-lock-contention" }, "needs --lock-file" },
+		{ { "--cluster-dns=\"a" }, "a quote is not closed" },
+		{ { "--log-text-split-stream" }, "LoggingAlphaOptions" },
 	};
 
 	(void)state;
@@ -415,9 +548,10 @@ static void test_outcomes(void **state)
 
 static void test_warnings(void **state)
 {
-	static const char text[] = "prot: 1\nlogging: {verbosity: 2, depth: 1}\nmaxPods: 1\n"
-				   "maxPods: 2\nregisterWithTaints: [{key: a, effect: NoExecute, "
-				   "x: 1}]\ncpuManagerPolicy: static\n";
+	static const char text[] =
+	    "prot: 1\nlogging: {verbosity: 2, depth: 1}\nmaxPods: 1\n"
+	    "maxPods: 2\nregisterWithTaints: [{key: a, effect: NoExecute, "
+	    "x: 1}]\npodCIDR: 10.0.0.0/24\nfeatureGates: {EventedPLEG: true, KubeletPSI: true}\n";
 	CLEANUP(config_freep) struct config *c = NULL;
 	AUTO_FREE char *report = NULL;
 	struct config *strict = NULL;
@@ -431,7 +565,9 @@ static void test_warnings(void **state)
 	assert_non_null(strstr(report, "there is no field logging.depth\n"));
 	assert_non_null(strstr(report, "there is no field registerWithTaints[0].x\n"));
 	assert_non_null(strstr(report, "field maxPods stands there twice\n"));
-	assert_non_null(strstr(report, "not implemented: cpuManagerPolicy=\"static\"\n"));
+	assert_non_null(strstr(report, "# not implemented: podCIDR=\"10.0.0.0/24\"\n"));
+	assert_non_null(strstr(report, "# not implemented: featureGates.EventedPLEG=true\n"));
+	assert_null(strstr(report, "KubeletPSI"));
 	assert_int_equal(c->max_pods, 2);
 	assert_int_equal(load(text, (const char *[]){ "--strict", NULL }, &strict, &e), -1);
 }
@@ -507,12 +643,21 @@ static void test_thresholds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows_decode),   cmocka_unit_test(test_rows_flags),
-		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_order),
-		cmocka_unit_test(test_drop_ins),      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_flags), cmocka_unit_test(test_outcomes),
-		cmocka_unit_test(test_warnings),      cmocka_unit_test(test_configz),
-		cmocka_unit_test(test_labels),        cmocka_unit_test(test_thresholds),
+		cmocka_unit_test(test_rows_decode),
+		cmocka_unit_test(test_rows_flags),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_drop_ins),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_flags),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_configz),
+		cmocka_unit_test(test_drop_ins_after_defaults),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_gated_defaults),
+		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_thresholds),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

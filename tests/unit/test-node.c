@@ -502,6 +502,36 @@ static void test_machine_check(void **state)
 	assert_int_equal(machine_check(&m, lax, &e), 0);
 }
 
+/* What is possible on this machine only. */
+static void test_machine_check_more(void **state)
+{
+	static const struct {
+		struct config config;
+		bool cgroup_v2;
+		const char *says; /* NULL: nothing */
+	} cases[] = {
+		{ { .oom_kills_whole_container = true }, false, "singleProcessOOMKill" },
+		{ { .oom_kills_whole_container = true }, true, NULL },
+		{ { .swap_behavior = "LimitedSwap" }, false, "memorySwap.swapBehavior" },
+		{ { .swap_behavior = "LimitedSwap" }, true, NULL },
+		{ { .swap_behavior = "NoSwap" }, false, NULL },
+		{ { .reserved_system_cpus = "0,2-3" }, false, NULL },
+		{ { .reserved_system_cpus = "1-4" }, false, "CPUs 0 to 3" },
+		{ { .reserved_system_cpus = "4,0" }, false, "CPUs 0 to 3" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct machine m = { .cgroup_v2 = cases[i].cgroup_v2, .cpus = 4 };
+		struct err e = { 0 };
+		int r = machine_check(&m, &cases[i].config, &e);
+
+		assert_int_equal(r, cases[i].says ? -1 : 0);
+		if (cases[i].says && !strstr(e.text, cases[i].says))
+			fail_msg("%s", e.text);
+	}
+}
+
 static void test_machine_read(void **state)
 {
 	struct machine m;
@@ -694,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_machine_texts),
 		cmocka_unit_test(test_machine_check),
+		cmocka_unit_test(test_machine_check_more),
 		cmocka_unit_test(test_machine_read),
 		cmocka_unit_test(kernel_settings_are_made_or_protected),
 		cmocka_unit_test(test_addresses),

@@ -349,6 +349,18 @@ static void names_are_spelt_for_each_driver(void **state)
 	}
 }
 
+static void roots_are_spelt_for_each_driver(void **state)
+{
+	AUTO_FREE char *plain = cgroupname_root("/rig/node-1", false);
+	AUTO_FREE char *slice = cgroupname_root("/rig/node-1", true);
+	AUTO_FREE char *none = cgroupname_root("", true);
+
+	(void)state;
+	assert_string_equal(plain, "/rig/node-1");
+	assert_string_equal(slice, "/rig.slice/rig-node_1.slice");
+	assert_string_equal(none, "");
+}
+
 static void only_pods_are_pods(void **state)
 {
 	static const struct {
@@ -380,6 +392,7 @@ int main(void)
 		cmocka_unit_test(many_calls_at_once),
 		cmocka_unit_test(without_systemd_one_sentence),
 		cmocka_unit_test(names_are_spelt_for_each_driver),
+		cmocka_unit_test(roots_are_spelt_for_each_driver),
 		cmocka_unit_test(only_pods_are_pods),
 	};
 
