@@ -333,6 +333,17 @@ DROP_IN_FLAGS = (
     ({}, {"1.conf": {"featureGates": {"EventedPLEG": True}}}, ["--feature-gates=EventedPLEG=false"]),
     (None, {"1.conf": {"clusterDNS": ["10.0.0.1"]}}, ["--cluster-dns=10.0.0.2"]),
     (None, {"1.conf": {"nodeStatusUpdateFrequency": "7s"}}, ["--node-status-update-frequency=6s"]),
+    *((file, None, flags) for file, flags in (
+        ({"logging.vmodule": [{"filePattern": "f", "verbosity": 1}]}, ["--vmodule=a=2"]),
+        ({"reservedMemory": [{"numaNode": 1, "limits": {"memory": "1Gi"}}]}, ["--reserved-memory=0:memory=2Gi"]),
+        ({"staticPodURLHeader": {"a": ["b"]}}, ["--manifest-url-header=c:d"]), ({"evictionHard": {"pid.available": "5"}}, ["--eviction-hard=memory.available<1Mi"]),
+        ({"cpuManagerPolicyOptions": {"a": "b"}, "cpuManagerPolicy": "static", "reservedSystemCPUs": "0"},
+         ["--cpu-manager-policy-options=strict-cpu-reservation=true"]),
+        ({"allowedUnsafeSysctls": ["net.a"]}, ["--allowed-unsafe-sysctls=net.b", "--allowed-unsafe-sysctls=net.c,net.d"]),
+        ({"seccompDefault": True}, ["--seccomp-default=false"]), ({"address": "10.0.0.1"}, ["--address="]),
+        ({"featureGates": {"KubeletCrashLoopBackOffMax": True}}, ["--feature-gates=KubeletCrashLoopBackOffMax=false"]),
+        ({"featureGates": {"KubeletCrashLoopBackOffMax": False}}, ["--feature-gates=KubeletCrashLoopBackOffMax=true"]),
+        ({"featureGates": {"AllAlpha": False}}, ["--feature-gates=AllBeta=false"]))),
 )
 # files that are no JSON of fields
 RAW = (*(json.dumps(HEAD)[:-1] + ", " + x + "}" for x in (
