@@ -379,6 +379,13 @@ DIFFERENT_WHOLE = {
     '{"serverTLSBootstrap": true}': "not implemented: our own certificate serves, where upstream waits for one",
     '{"maxPods": 2147483647}': "so many user namespaces are too many", '{"userNamespaces.idsPerPod": 4294901760}': "the same",
     '{"imageServiceEndpoint": "unix:///x.sock"}': "what does not answer is waited for",
+    '{"tlsCurvePreferences": [4588]}': "not implemented: who asks here cannot do that one, and upstream nothing else",
+    **{f'{{"maxOpenFiles": {n}}}': "so few end the kubelet; ours takes 256" for n in (1, 7)},
+    **{head + "--container-runtime-endpoint=unix:///run/x.sock": "what does not answer is waited for"
+       for head in ("", json.dumps(FLAG_FILE) + " ")},
+    f"{json.dumps(FLAG_FILE)} --reserved-cpus=0": "upstream's /configz shows what it then computes with",
+    **{f'{{"tlsCipherSuites": ["{name}"]}}': NO_HTTP2
+       for name in ("TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305")},
     "--tls-cipher-suites=TLS_AES_128_GCM_SHA256": NO_HTTP2,
     f"{json.dumps(FLAG_FILE)} --tls-cipher-suites=TLS_AES_128_GCM_SHA256": NO_HTTP2,
 }

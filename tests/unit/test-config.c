@@ -381,6 +381,21 @@ static void test_paths(void **state)
 	assert_non_null(strstr(c->yaml, "podLogsDir: \"/tmp/logs\"\n"));
 }
 
+/* The flag is the process's own: the configuration does not show it. */
+static void test_seccomp_default(void **state)
+{
+	CLEANUP(config_freep)
+	struct config *flag = must_load("", (const char *[]){ "--seccomp-default", NULL });
+	CLEANUP(config_freep)
+	struct config *both = must_load("seccompDefault: true\n",
+					(const char *[]){ "--seccomp-default=false", NULL });
+
+	(void)state;
+	assert_true(flag->seccomp_default);
+	assert_non_null(strstr(flag->configz, "\"seccompDefault\":false"));
+	assert_true(both->seccomp_default);
+}
+
 /* A default that hangs on a gate is not there without it. */
 static void test_gated_defaults(void **state)
 {
@@ -660,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_drop_ins_after_defaults),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_gated_defaults),
+		cmocka_unit_test(test_seccomp_default),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_thresholds),
 	};
