@@ -488,6 +488,7 @@ static int make_all(struct proxy *p, struct err *e)
 	settings_make(p->config, p->node_name, &p->node, &p->settings);
 	if (dataplane_new(p->loop, &p->settings.dataplane, &dataplane_ops, p, &p->dataplane, e) < 0)
 		return err_wrap(e, "data plane");
+	sd_notify(0, "STATUS=running");
 	proxyserver_start(p);
 	if (sd_event_add_time_relative(p->loop, &p->patience, CLOCK_MONOTONIC,
 				       PATIENCE_SEC * (uint64_t)USEC_PER_SEC, USEC_PER_SEC,
@@ -503,8 +504,9 @@ static int make_all(struct proxy *p, struct err *e)
 	else if (privileges_filter(e) < 0)
 		log_err_warning(e, "may make any system call");
 	proxy_node_event(p, EVENT_NORMAL, "Starting", "");
-	/* ready is: configuration valid; the API server may be reached through this very proxy */
-	sd_notify(0, "READY=1\nSTATUS=running");
+	/* ready is: configuration valid, the health address bound or told; the API server may be
+	 * reached through this very proxy */
+	sd_notify(0, "READY=1");
 	sd_event_set_watchdog(p->loop, true);
 	return 0;
 }

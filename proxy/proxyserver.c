@@ -1,5 +1,6 @@
 /* What the proxy serves: health for load balancers, metrics and status for people. Effect. */
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -197,6 +198,7 @@ static void on_failed(void *ctx, const char *noun, const struct err *e)
 {
 	struct proxy *p = ctx;
 
+	sd_notifyf(0, "STATUS=running, but %s cannot be served: %s", noun, e->text);
 	if (!p->config->bind_address_hard_fail || p->failed)
 		return;
 	proxy_node_event(p, EVENT_WARNING,
@@ -208,6 +210,12 @@ static void on_failed(void *ctx, const char *noun, const struct err *e)
 	if (sd_event_add_time_relative(p->loop, NULL, CLOCK_MONOTONIC, USEC_PER_SEC, 0, on_given_up,
 				       p) < 0)
 		sd_event_exit(p->loop, 1);
+}
+
+static void on_mended(void *ctx)
+{
+	(void)ctx;
+	sd_notify(0, "STATUS=running");
 }
 
 static void on_port_failed(void *ctx, const char *ns, const char *name, uint16_t port,
@@ -226,9 +234,10 @@ static void on_port_failed(void *ctx, const char *ns, const char *name, uint16_t
 
 void proxyserver_start(struct proxy *p)
 {
-	const struct served_setup healthz = { p->loop, "healthz", on_health_request, on_failed, p };
-	const struct served_setup monitor = { p->loop, "metrics", on_monitor_request, on_failed,
-					      p };
+	const struct served_setup healthz = { p->loop,   "healthz", on_health_request,
+					      on_failed, on_mended, p };
+	const struct served_setup monitor = { p->loop,   "metrics", on_monitor_request,
+					      on_failed, on_mended, p };
 	const struct servicehealth_setup ports = { p->loop, programming_healthy, on_port_failed,
 						   p };
 

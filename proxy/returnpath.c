@@ -230,6 +230,15 @@ static int apply(struct rtnl *rtnl, const struct returnplan *want, const netstat
 
 /* --- what the kernel must allow --- */
 
+static bool has_v6(const struct peers_node *n)
+{
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		if (n->addresses.v[i].len == 16)
+			return true;
+	}
+	return false;
+}
+
 static int read_flag(const char *path, char *ret)
 {
 	AUTO_FREE char *text = NULL;
@@ -264,8 +273,21 @@ static int loosen(const char *dev, struct err *e)
 	return 0;
 }
 
-static int check_kernel(const struct peers *want, struct err *e)
+static int check_forwarding(const char *name, struct err *e)
 {
+	AUTO_FREE char *path = str_fmt("/proc/sys/net/%s", name);
+	char flag;
+
+	if (read_flag(path, &flag) == 0 && flag == '0')
+		return err_set(e, ERR_INVALID, "net/%s is 0: nothing is passed on to pods", name);
+	return 0;
+}
+
+static int check_kernel(const struct peers *want, bool v6, struct err *e)
+{
+	if (check_forwarding("ipv4/ip_forward", e) < 0 ||
+	    (v6 && check_forwarding("ipv6/conf/all/forwarding", e) < 0))
+		return -1;
 	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
 		if (want->slot[i].dev && loosen(want->slot[i].name, e) < 0)
 			return -1;
@@ -302,15 +324,6 @@ static bool settled(const struct returnpath *r, const char *record, int64_t *rem
 	return false;
 }
 
-static bool has_v6(const struct peers_node *n)
-{
-	for (size_t i = 0; i < n->addresses.n; i++) {
-		if (n->addresses.v[i].len == 16)
-			return true;
-	}
-	return false;
-}
-
 /* --- a turn --- */
 
 static void publish(struct returnpath *r, const char *record)
@@ -342,7 +355,7 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 	if (returnplan_check(&l->rules, r->mask, e) < 0 ||
 	    dataplane_get_marks(r->dataplane, &l->links, &have, e) < 0 ||
 	    peermarks_assign(&have, &l->links, r->mask, &l->want, e) < 0 ||
-	    check_kernel(&l->want, e) < 0)
+	    check_kernel(&l->want, has_v6(l->self), e) < 0)
 		result = -1;
 	if (result == 0) {
 		returnplan_make(&l->want, has_v6(l->self), &plan);

@@ -1,6 +1,8 @@
 /* Served addresses (contract in served.h). Effect. */
 #include "served.h"
 
+#include <stdbool.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,6 +17,7 @@ struct served {
 	char *address;
 	struct listener *listener;
 	sd_event_source *timer;
+	bool failing;
 };
 
 static int try(struct served *s, struct err *e)
@@ -40,8 +43,12 @@ static void open_or_retry(struct served *s)
 		return;
 	if (try(s, &e) == 0) {
 		log_v(3, "serving %s on %s", s->setup.noun, s->address);
+		if (s->failing)
+			s->setup.mended(s->setup.ctx);
+		s->failing = false;
 		return;
 	}
+	s->failing = true;
 	log_err(&e, "%s cannot be served on %s, tried again in %d s", s->setup.noun, s->address,
 		RETRY_SEC);
 	sd_event_source_set_time_relative(s->timer, RETRY_SEC * (uint64_t)USEC_PER_SEC);

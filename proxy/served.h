@@ -15,6 +15,8 @@ struct served_setup {
 	void (*request)(void *ctx, struct conn *c);
 	/* The address cannot be had, now or at a later try. From the loop or from served_set. */
 	void (*failed)(void *ctx, const char *noun, const struct err *e);
+	/* It is served now, after a try that failed. */
+	void (*mended)(void *ctx);
 	void *ctx;
 };
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The whole proxy, filter of system calls and all, in a network namespace with a real kube-apiserver and real packets.
 
-usage: proxy-kernel.py KEELSON_PROXY
+usage: proxy-kernel.py KEELSON_PROXY [--own-user]
+
+--own-user: as the systemd unit starts it, as a user that is not root, with two capabilities
 """
 import http.server
 import os
@@ -15,6 +17,24 @@ import apiserver
 import proxy   # which takes the program from the command line
 
 ADDRESS, POD = "192.0.2.7", "10.244.7.9"
+
+
+OWN_USER = "--own-user" in sys.argv
+if OWN_USER:
+    sys.argv.remove("--own-user")
+NOBODY, CAPABILITIES = "65534", "-all,+net_admin,+net_bind_service"
+
+
+def give_to_others(folder, writable):
+    """The program lies where another user finds it, and its files can be read."""
+    program = os.path.join(folder, "keelson-proxy")
+    shutil.copy(proxy.PROGRAM, program)
+    os.chmod(folder, 0o755)
+    for name in ("proxy.key", "proxy.crt", "ca.crt"):
+        os.chmod(os.path.join(folder, name), 0o644)
+    os.chmod(writable, 0o777)
+    proxy.Proxy.command = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps", CAPABILITIES,
+                           "--ambient-caps", CAPABILITIES, "--bounding-set", CAPABILITIES, "--no-new-privs", program]
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -52,6 +72,8 @@ class Kernel(unittest.TestCase):
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.cni = proxy.api.path("cni/10-test.conflist")
         os.mkdir(os.path.dirname(cls.cni))
+        if OWN_USER:
+            give_to_others(proxy.api.dir, os.path.dirname(cls.cni))
         cls.proxy = proxy.Proxy("kernel", args=("--pod-network", "routes", "--cni-config", cls.cni))
 
     @classmethod

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -92,6 +93,7 @@ def endpoints(name, of, node, labels=None):
 
 class Proxy:
     """A running proxy, its configuration and its record."""
+    command = None    # PROGRAM, unless it is started in another way
 
     def __init__(self, name, config=CONFIG, user="proxy", args=(), credentials=None):
         self.record_path, self.log_path = api.path(name + ".record"), api.path(name + ".log")
@@ -101,7 +103,7 @@ class Proxy:
                                          f"client-certificate: {user}.crt, client-key: {user}.key")
         self.write(config)
         self.log = open(self.log_path, "ab")
-        self.child = subprocess.Popen([PROGRAM, "--config", self.config_path, "-v=3", *args], stdout=self.log,
+        self.child = subprocess.Popen([*(self.command or [PROGRAM]), "--config", self.config_path, "-v=3", *args], stdout=self.log,
                                       stderr=self.log, env={**os.environ, "FAKE_DATAPLANE": self.record_path})
 
     def write(self, config):
@@ -375,6 +377,7 @@ class Start(unittest.TestCase):
     def test_what_is_missing_is_waited_for(self):
         folder, config = api.path("later"), api.path("later/etc/config.conf")
         log = api.path("later.log")
+        taken = socket.create_server(("127.0.0.1", 10320))
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, open(log, "wb") as out:
             told.bind(api.path("notify"))
             told.settimeout(20)
@@ -410,7 +413,10 @@ class Start(unittest.TestCase):
             os.symlink(api.path("ca.crt"), folder + "/ca.crt")
             api.kubeconfig("later.kubeconfig", "token: secret-token")
             os.rename(api.path("later.kubeconfig"), folder + "/kubeconfig")
-            self.assertEqual(news(), "READY=1\nSTATUS=running")
+            self.assertEqual([news(), news(), news()], ["STATUS=running", "STATUS=running, but metrics cannot be served: "
+                             "listen on 127.0.0.1 port 10320: Address already in use", "READY=1"])
+            taken.close()
+            self.assertEqual(news(), "STATUS=running")
             del beats[:]
             time.sleep(1)
             child.terminate()

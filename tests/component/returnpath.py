@@ -11,6 +11,7 @@ import ctypes
 import ipaddress
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -526,18 +527,24 @@ def scenario_restart_changes_nothing(cluster):
 def scenario_foreign_changes_are_healed(cluster):
     conns = held_connections(cluster)
     node = cluster.lab.nodes[2]
-    before = {what: sorted(node.exec(*argv).split("\n")) for what, argv in look_at(cluster).items()}
+    before = looked(cluster, node)
     check(before["rules"] and before["routes"], before)
     for damage in (["nft", "delete", "table", "netdev", "keelson"], ["nft", "flush", "chain", "netdev", "keelson", "to-sender"],
                    ["nft", "flush", "map", "netdev", "keelson", "senders"], ["ip", "rule", "del", "pref", "75"],
                    ["ip", "-6", "rule", "del", "pref", "75"], ["ip", "route", "flush", "table", "7501"],
                    ["nft", "flush", "map", "ip", "keelson", "senders"], ["nft", "flush", "ruleset"]):
         node.exec(*damage)
-        wait(lambda: {what: sorted(node.exec(*argv, check=False).split("\n")) for what, argv in look_at(cluster).items()} == before,
-             8, lambda: f"{damage}: {[node.exec(*argv, check=False) for argv in look_at(cluster).values()]} {before} {cluster.log(2)[-800:]}")
+        wait(lambda: looked(cluster, node) == before, 8,
+             lambda: f"{damage}: {looked(cluster, node)} {before} {cluster.log(2)[-800:]}")
         ask_all(conns, f"after {' '.join(damage)}")
     for c in conns:
         c.close()
+
+
+def looked(cluster, node):
+    """What is there, whatever order it is told in."""
+    return {what: sorted(x.strip() for x in re.split("[,{}\n]", node.exec(*argv, check=False)))
+            for what, argv in look_at(cluster).items()}
 
 
 def look_at(cluster):
@@ -571,6 +578,18 @@ def scenario_marks_of_somebody_else(cluster):
     got = cluster.netlab.probe(cluster.lab.client, "TCP", *front_of(cluster, "third", "NodePort", "IPv4"))
     check(got == ("third", "192.168.50.1"), got)
     n3.ip("rule", "del", "pref", "900")
+    wait(lambda: cluster.record(3), 40, "n3 says nothing again")
+    cluster.settled(cluster.senders())
+
+
+def scenario_no_forwarding(cluster):
+    """A node that passes nothing on promises nothing."""
+    cluster.lab.nodes[3].sysctl("ipv4/ip_forward", 0)
+    cluster.stop(3)
+    cluster.start(3)
+    wait(lambda: "ipv4/ip_forward is 0" in cluster.log(3), 10, lambda: cluster.log(3)[-600:])
+    wait(lambda: not cluster.record(3), 10, "n3 still says that it returns replies")
+    cluster.lab.nodes[3].sysctl("ipv4/ip_forward", 1)
     wait(lambda: cluster.record(3), 40, "n3 says nothing again")
     cluster.settled(cluster.senders())
 
@@ -624,7 +643,8 @@ def scenario_devices_come_and_go(cluster):
 
 LABS = (
     (Link, (scenario_table, scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
-            scenario_incapable_peer, scenario_marks_of_somebody_else, scenario_cleanup_takes_back, scenario_without_the_right)),
+            scenario_incapable_peer, scenario_marks_of_somebody_else, scenario_no_forwarding,
+            scenario_cleanup_takes_back, scenario_without_the_right)),
     (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go)),
     (Routed, (scenario_table, scenario_restart_changes_nothing)),
 )
