@@ -30,7 +30,9 @@ int netstate_route_cmp(const void *a, const void *b)
 		r = int_cmp(x->dev, y->dev);
 	if (!r)
 		r = addr_cmp(&x->via, &y->via);
-	return r ? r : int_cmp(x->onlink, y->onlink);
+	if (!r)
+		r = int_cmp(x->onlink, y->onlink);
+	return r ? r : int_cmp(x->local, y->local);
 }
 
 int netstate_neighbour_cmp(const void *a, const void *b)

@@ -43,6 +43,7 @@ struct netstate_route {
 	struct addr via; /* len 0: the device's own link */
 	int dev;
 	bool onlink; /* via is behind dev although no address says so */
+	bool local;  /* dst is this machine itself */
 };
 
 /* lladdr of an address on a device, or (fdb) the tunnel end behind an Ethernet address. */

@@ -270,7 +270,7 @@ static void put_element(struct nlmsghdr *h, enum nft_op op, const struct nftref 
 	struct nlattr *elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
 
 	put_value(h, NFTA_SET_ELEM_KEY, e->key, e->key_len);
-	if (nftset_info(e->set)->interval) {
+	if (nftset_info(e->set)->ranges) {
 		uint8_t end[NFT_KEY_MAX];
 		size_t fixed = e->key_len - e->data_len;
 

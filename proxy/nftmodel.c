@@ -13,22 +13,22 @@
 #define D NFT_TYPE_DEVICE
 #define E NFT_TYPE_ETHER
 static const struct nftset_info infos[NFTSET_COUNT] = {
-	[NFTSET_SERVICES] = { "services", { A, P, T }, { I }, false },
-	[NFTSET_EXTERNAL] = { "external", { A, P, T }, { I }, false },
-	[NFTSET_NODE_PORTS] = { "node-ports", { P, T }, { I }, false },
-	[NFTSET_NODE_PORTS_EXTERNAL] = { "node-ports-external", { P, T }, { I }, false },
-	[NFTSET_ENDPOINTS] = { "endpoints", { I, S }, { A, T }, false },
-	[NFTSET_SLOTS] = { "slots", { I, S }, { I }, false },
-	[NFTSET_STICKY] = { "sticky", { I }, { A, T }, false },
-	[NFTSET_CLUSTER_IPS] = { "cluster-ips", { A }, { 0 }, false },
-	[NFTSET_NODE_PORT_IPS] = { "node-port-ips", { A }, { 0 }, false },
-	[NFTSET_LOCAL] = { "local", { A }, { 0 }, false },
-	[NFTSET_HAIRPIN] = { "hairpin", { A, A }, { 0 }, false },
-	[NFTSET_SOURCE_RANGES] = { "source-ranges", { I, A }, { 0 }, true },
-	[NFTSET_SENDERS] = { "senders", { D, E }, { M }, false },
-	[NFTSET_DIRECT] = { "direct", { D, E, A }, { 0 }, true },
-	[NFTSET_SYMMETRIC] = { "symmetric", { D, A }, { 0 }, true },
-	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, true },
+	[NFTSET_SERVICES] = { "services", { A, P, T }, { I }, 0 },
+	[NFTSET_EXTERNAL] = { "external", { A, P, T }, { I }, 0 },
+	[NFTSET_NODE_PORTS] = { "node-ports", { P, T }, { I }, 0 },
+	[NFTSET_NODE_PORTS_EXTERNAL] = { "node-ports-external", { P, T }, { I }, 0 },
+	[NFTSET_ENDPOINTS] = { "endpoints", { I, S }, { A, T }, 0 },
+	[NFTSET_SLOTS] = { "slots", { I, S }, { I }, 0 },
+	[NFTSET_STICKY] = { "sticky", { I }, { A, T }, 0 },
+	[NFTSET_CLUSTER_IPS] = { "cluster-ips", { A }, { 0 }, 0 },
+	[NFTSET_NODE_PORT_IPS] = { "node-port-ips", { A }, { 0 }, 0 },
+	[NFTSET_LOCAL] = { "local", { A }, { 0 }, 0 },
+	[NFTSET_HAIRPIN] = { "hairpin", { A, A }, { 0 }, 0 },
+	[NFTSET_SOURCE_RANGES] = { "source-ranges", { I, A }, { 0 }, 1 },
+	[NFTSET_SENDERS] = { "senders", { D, E }, { M }, 0 },
+	[NFTSET_DIRECT] = { "direct", { D, E, A }, { 0 }, 1 },
+	[NFTSET_SYMMETRIC] = { "symmetric", { D, A }, { 0 }, 1 },
+	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, 2 },
 };
 #undef A
 #undef P
@@ -91,8 +91,8 @@ size_t nftset_data_len(enum nftset set, enum dataplane_family f)
 {
 	size_t len = 0;
 
-	if (infos[set].interval)
-		return nft_addr_len(f);
+	if (infos[set].ranges)
+		return infos[set].ranges * nft_addr_len(f);
 	for (size_t i = 0; i < ARRAY_SIZE(infos[set].data); i++)
 		len += nft_type_len(infos[set].data[i], f);
 	return len;
@@ -301,9 +301,11 @@ void nftref_print(const struct nftref *e, enum dataplane_family f, struct str *o
 
 	str_printf(out, "%s ", info->name);
 	print_fields(info->key, ARRAY_SIZE(info->key), e->key, f, out);
-	if (info->interval) {
-		str_append_c(out, '-');
-		print_addr(e->data, f, out);
+	if (info->ranges) {
+		for (unsigned i = 0; i < info->ranges; i++) {
+			str_append(out, i ? " . " : " to ");
+			print_addr(e->data + i * nft_addr_len(f), f, out);
+		}
 	} else if (e->data_len) {
 		str_append(out, " : ");
 		print_fields(info->data, ARRAY_SIZE(info->data), e->data, f, out);

@@ -38,7 +38,7 @@ enum nftset {
 	NFTSET_DIRECT,        /* device (big endian), Ethernet address, first addr … last addr:
 			       * answered without a mark */
 	NFTSET_SYMMETRIC,     /* device (big endian), first addr … last addr: not masqueraded */
-	NFTSET_SAME_NODE,     /* addr, first addr … last addr: of one other node */
+	NFTSET_SAME_NODE,     /* first addr … last addr, twice: of one other node */
 	NFTSET_COUNT
 };
 
@@ -66,14 +66,14 @@ enum nft_type {
 struct nftset_info {
 	const char *name;
 	enum nft_type key[4], data[2]; /* data of a set, not a map: none */
-	bool interval; /* the stored data is the key's end, from its second field on */
+	unsigned ranges; /* so many fields at the key's end are: the stored data is their ends */
 };
 const struct nftset_info *nftset_info(enum nftset set);
 size_t nftset_key_len(enum nftset set, enum dataplane_family f);
 size_t nftset_data_len(enum nftset set, enum dataplane_family f);
 size_t nft_type_len(enum nft_type t, enum dataplane_family f); /* padded to registers of 4 */
 
-enum { NFT_KEY_MAX = 40, NFT_DATA_MAX = 20 };
+enum { NFT_KEY_MAX = 40, NFT_DATA_MAX = 32 };
 
 struct nftelem {
 	enum nftset set;

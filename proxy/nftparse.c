@@ -49,9 +49,9 @@ static bool read_element(enum nftset set, enum dataplane_family f, const struct 
 	if (!data)
 		return false;
 	memcpy(e.key, data, key_len);
-	if (nftset_info(set)->interval && !read_interval_end(&a, &e, key_len, data_len))
+	if (nftset_info(set)->ranges && !read_interval_end(&a, &e, key_len, data_len))
 		return false;
-	if (!nftset_info(set)->interval && data_len && !key_only) {
+	if (!nftset_info(set)->ranges && data_len && !key_only) {
 		data = nftattr_value(a.of[NFTA_SET_ELEM_DATA], data_len);
 		if (!data)
 			return false;
@@ -142,7 +142,7 @@ bool nftparse_print(const struct nlmsghdr *h, const struct nlattr *elem, struct 
 		return false;
 	r = (struct nftref){ .set = x.set, .key = x.key, .data = x.data };
 	r.key_len = nftset_key_len(x.set, f);
-	r.data_len = key_only && !nftset_info(x.set)->interval ? 0 : nftset_data_len(x.set, f);
+	r.data_len = key_only && !nftset_info(x.set)->ranges ? 0 : nftset_data_len(x.set, f);
 	nftref_print(&r, f, out);
 	return true;
 }

@@ -94,7 +94,7 @@ void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 	ret->data_host = info->data[0] == NFT_TYPE_ID || info->data[0] == NFT_TYPE_MARK;
 	if (ret->data_len)
 		ret->flags |= NFT_SET_MAP;
-	if (info->interval) {
+	if (info->ranges) {
 		ret->flags |= NFT_SET_INTERVAL | NFT_SET_CONCAT;
 		for (size_t k = 0; k < ARRAY_SIZE(ret->fields); k++)
 			ret->fields[k] = (uint8_t)nft_type_len(info->key[k], f);

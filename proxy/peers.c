@@ -275,7 +275,12 @@ static bool is_published(const struct peers_input *in, const struct netstate_lin
 	return false;
 }
 
-/* NULL when our Ethernet address gets there, else why not. */
+static bool is_tunnel(const struct netstate_link *l)
+{
+	return str_eq(l->kind, "vxlan");
+}
+
+/* NULL when our Ethernet address could get there, else why not. */
 static const char *obstacle(const struct peers_input *in, const struct peers_node *n,
 			    const struct addr *to)
 {
@@ -286,7 +291,7 @@ static const char *obstacle(const struct peers_input *in, const struct peers_nod
 		return "it does not say that it returns replies the way they came";
 	if (!l)
 		return "there is no route to it";
-	if (str_eq(l->kind, "vxlan"))
+	if (is_tunnel(l))
 		return tunnel_leads_to(in, l->index, n) ? NULL : "its tunnel end is not known";
 	if (!has_mac(l))
 		return "it is reached over a device without Ethernet addresses";
@@ -297,6 +302,50 @@ static const char *obstacle(const struct peers_input *in, const struct peers_nod
 	return NULL;
 }
 
+/* The hop by which an address is reached over a plain link; NULL: there is none to be proven. */
+static const struct addr *plain_hop(const struct peers_input *in, const struct peers_node *n,
+				    const struct addr *to)
+{
+	const struct peers_route *r = route_to(in, to);
+
+	if (obstacle(in, n, to) || is_tunnel(link_at(in->links, r->dev)))
+		return NULL;
+	return r->via.len ? &r->via : &r->to;
+}
+
+static void add_hop(const struct peers_input *in, const struct peers_node *n, const struct addr *to,
+		    peers_addrs *out)
+{
+	const struct addr *hop = plain_hop(in, n, to);
+
+	if (hop)
+		vec_push(out, *hop);
+}
+
+void peers_hops(const struct peers_input *in, peers_addrs *out)
+{
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		const struct peers_node *n = in->nodes[i];
+
+		for (size_t k = 0; !is_self(in, n) && k < n->pod_cidrs.n; k++)
+			add_hop(in, n, &n->pod_cidrs.v[k].addr, out);
+		for (size_t k = 0; !is_self(in, n) && k < n->addresses.n; k++)
+			add_hop(in, n, &n->addresses.v[k], out);
+	}
+	SORT_DISJOINT(out, by_addr, same_addr);
+}
+
+static const char *doubt(const struct peers_input *in, const struct peers_node *n,
+			 const struct addr *to)
+{
+	static const char *const doubts[] = {
+		[PEERS_UNPROVEN] = "it has not answered yet to a source that is no node",
+		[PEERS_REFUTED] = "it does not answer to a source that is no node"
+	};
+
+	return plain_hop(in, n, to) ? doubts[route_to(in, to)->proof] : NULL;
+}
+
 static void add_target(const struct peers_input *in, const struct peers_node *n,
 		       const struct prefix *to, struct peers *p)
 {
@@ -304,6 +353,8 @@ static void add_target(const struct peers_input *in, const struct peers_node *n,
 	char text[PREFIX_TEXT];
 	AUTO_FREE char *said = NULL;
 
+	if (!why)
+		why = doubt(in, n, &to->addr);
 	if (!why) {
 		struct peers_target t = { .dev = route_to(in, &to->addr)->dev, .to = *to };
 
@@ -314,14 +365,23 @@ static void add_target(const struct peers_input *in, const struct peers_node *n,
 	strv_push(&p->incapable, said);
 }
 
+static void add_pair(const struct prefix *from, const struct prefix *to, struct peers *p)
+{
+	struct peers_pair pair = { .from = *from, .to = *to };
+
+	if (from->addr.len == to->addr.len)
+		vec_push(&p->same_node, pair);
+}
+
 static void add_pairs(const struct peers_node *n, const struct prefix *to, struct peers *p)
 {
 	for (size_t i = 0; i < n->addresses.n; i++) {
-		struct peers_pair pair = { .from = n->addresses.v[i], .to = *to };
+		struct prefix host = host_prefix(&n->addresses.v[i]);
 
-		if (pair.from.len == to->addr.len)
-			vec_push(&p->same_node, pair);
+		add_pair(&host, to, p);
 	}
+	for (size_t i = 0; i < n->pod_cidrs.n; i++)
+		add_pair(&n->pod_cidrs.v[i], to, p);
 }
 
 /* --- all of it --- */
@@ -359,7 +419,7 @@ static int target_cmp(const void *a, const void *b)
 static int pair_cmp(const void *a, const void *b)
 {
 	const struct peers_pair *x = a, *y = b;
-	int r = addr_cmp(&x->from, &y->from);
+	int r = prefix_cmp(&x->from, &y->from);
 
 	return r ? r : prefix_cmp(&x->to, &y->to);
 }
@@ -380,9 +440,12 @@ static bool target_within(const struct peers_target *outer, const struct peers_t
 	return outer->dev == inner->dev && within(&outer->to, &inner->to);
 }
 
+/* Whose sources lie within somebody else's goes, whatever it leads to: ranges of two fields that
+ * overlap in part would be refused. */
 static bool pair_within(const struct peers_pair *outer, const struct peers_pair *inner)
 {
-	return !addr_cmp(&outer->from, &inner->from) && within(&outer->to, &inner->to);
+	return prefix_cmp(&outer->from, &inner->from) ? within(&outer->from, &inner->from)
+						      : within(&outer->to, &inner->to);
 }
 
 static bool same_sender(const struct peers_sender *a, const struct peers_sender *b)

@@ -31,11 +31,20 @@ void peers_node_free(struct peers_node *n);
 bool peers_node_equal(const struct peers_node *a, const struct peers_node *b);
 DEFINE_FREEP(peers_node_free, struct peers_node)
 
+/* Whether a plain link was seen to carry other sources' packets to an address and its answers back.
+ */
+enum peers_proof {
+	PEERS_UNPROVEN, /* not known yet */
+	PEERS_PROVEN,
+	PEERS_REFUTED
+};
+
 /* The way to an address, as the kernel would take it. */
 struct peers_route {
 	struct addr to;
 	struct addr via; /* len 0: on the link */
 	int dev;
+	enum peers_proof proof; /* of the hop: via, else to; over a VXLAN none is needed */
 };
 
 struct peers_input {
@@ -53,6 +62,10 @@ struct peers_input {
  * Sorted, each once. */
 typedef VEC(struct addr) peers_addrs;
 void peers_targets(const struct peers_input *in, peers_addrs *out);
+
+/* Hops over plain links to nodes that return replies: those that are to be proven. Sorted, each
+ * once. */
+void peers_hops(const struct peers_input *in, peers_addrs *out);
 
 /* A sender that may be recognised: packets of a node come with this Ethernet address. */
 struct peers_sender {
@@ -72,10 +85,10 @@ struct peers_target {
 	int dev;
 	struct prefix to;
 };
-/* An address of another node, and what else is on that node. */
+/* Sources of another node, and what else is on that node: a packet that comes back to it is
+ * answered without leaving it, or dropped as a lie. */
 struct peers_pair {
-	struct addr from;
-	struct prefix to;
+	struct prefix from, to;
 };
 enum { PEERS_SLOTS = 3 };
 struct peers_slot {
@@ -89,7 +102,7 @@ struct peers {
 	VEC(struct peers_sender) senders;    /* sorted by device and address */
 	VEC(struct peers_direct) direct;     /* sorted; those of one sender disjoint */
 	VEC(struct peers_target) symmetric;  /* sorted; those of one device disjoint */
-	VEC(struct peers_pair) same_node;    /* sorted; those of one address disjoint */
+	VEC(struct peers_pair) same_node;    /* sorted, disjoint */
 	char **incapable;                    /* strv of sentences: who is masqueraded to, and why */
 };
 void peers_make(const struct peers_input *in, struct peers *ret);

@@ -191,7 +191,7 @@ static void keep_main(netstate_routes *list)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
-		if (list->v[i].table == RT_TABLE_MAIN)
+		if (list->v[i].table == RT_TABLE_MAIN && !returnplan_is_ours(&list->v[i]))
 			list->v[kept++] = list->v[i];
 	}
 	list->n = kept;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "prober.h"
 #include "returnplan.h"
 #include "rtnl.h"
 
@@ -28,6 +29,7 @@ struct returnpath {
 	sd_event *loop;
 	sd_event_source *timer;
 	struct rtnl *rtnl;
+	struct prober *prober;
 	struct dataplane *dataplane;
 	char *node_name, *boot_id;
 	uint32_t mask;
@@ -58,6 +60,7 @@ struct look {
 	VEC(struct peers_route) routes;
 	VEC(const struct peers_node *) nodes;
 	const struct peers_node *self;
+	peers_addrs hops; /* to be proven */
 	struct peers want;
 };
 
@@ -69,6 +72,7 @@ static void look_fini(struct look *l)
 	vec_fini(&l->rules);
 	vec_fini(&l->routes);
 	vec_fini(&l->nodes);
+	vec_fini(&l->hops);
 	peers_fini(&l->want);
 }
 
@@ -121,6 +125,12 @@ static int look(struct returnpath *r, struct look *l, struct err *e)
 		return -1;
 	in.routes = l->routes.v;
 	in.n_routes = l->routes.n;
+	peers_hops(&in, &l->hops);
+	for (size_t i = 0; i < l->routes.n; i++) {
+		struct peers_route *route = &l->routes.v[i];
+
+		route->proof = prober_proof(r->prober, route->via.len ? &route->via : &route->to);
+	}
 	peers_make(&in, &l->want);
 	return 0;
 }
@@ -191,7 +201,7 @@ static int get_ours(struct rtnl *rtnl, const struct returnplan *want, const nets
 	if (rtnl_get_rules(rtnl, &ret->rules, e) < 0 || rtnl_get_routes(rtnl, &ret->routes, e) < 0)
 		return -1;
 	KEEP(&ret->rules, ret->rules.v[i].ours && returnplan_is_table(ret->rules.v[i].table));
-	KEEP(&ret->routes, returnplan_is_table(ret->routes.v[i].table));
+	KEEP(&ret->routes, returnplan_is_ours(&ret->routes.v[i]));
 	for (size_t i = 0; i < links->n; i++) {
 		int dev = links->v[i].index;
 
@@ -303,8 +313,12 @@ static void tell(struct returnpath *r, struct peers *p)
 
 	for (size_t i = 0; lines && lines[i]; i++) {
 		if (!strv_has(r->told, lines[i]))
-			log_info("connections are masqueraded toward %s", lines[i]);
+			log_v(2, "connections are masqueraded toward %s", lines[i]);
 	}
+	/* while peers are asked, it is not worth a line */
+	if (strv_len(lines) != r->incapable && !prober_busy(r->prober))
+		log_info("connections are masqueraded toward %zu ranges of other nodes%s%s",
+			 strv_len(lines), lines ? "; " : "", lines ? lines[0] : "");
 	r->incapable = strv_len(lines);
 	strv_free(r->told);
 	r->told = lines;
@@ -348,6 +362,12 @@ static int give(struct returnpath *r, struct peers *want, struct err *e)
 
 static int install(struct returnpath *r, struct look *l, struct err *e)
 {
+	const struct netstate_link *loopback = netstate_link_named(&l->links, "lo");
+	const struct returnplan_probes probes = {
+		.source = { prober_source(r->node_name, false), prober_source(r->node_name, true) },
+		.range = { prober_range(false), prober_range(true) },
+		.loopback = loopback ? loopback->index : 0,
+	};
 	struct peermarks have = { 0 };
 	struct returnplan plan = { 0 };
 	int result = 0;
@@ -358,7 +378,7 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 	    check_kernel(&l->want, has_v6(l->self), e) < 0)
 		result = -1;
 	if (result == 0) {
-		returnplan_make(&l->want, has_v6(l->self), &plan);
+		returnplan_make(&l->want, has_v6(l->self), &probes, &plan);
 		result = apply(r->rtnl, &plan, &l->links, e);
 	}
 	returnplan_fini(&plan);
@@ -397,6 +417,10 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 		withdraw(r);
 		return -1;
 	}
+	prober_want(r->prober, l.hops.v, l.hops.n);
+	/* what an earlier life proved is in the kernel, and holds until it is proven again */
+	if (r->inherits && !r->given && prober_busy(r->prober))
+		return 0;
 	record = peers_record(r->boot_id, l.self, &l.links, &l.addresses);
 	if (r->masquerade_all || !settled(r, record, ret_again_usec))
 		l.want.symmetric.n = 0;
@@ -502,7 +526,8 @@ int returnpath_new(sd_event *loop, const struct returnpath_settings *settings,
 	if (result < 0)
 		return err_os(e, -result, "return path");
 	sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
-	if (rtnl_new(&r->rtnl, e) < 0 || rtnl_watch(r->rtnl, loop, wake, r, e) < 0)
+	if (rtnl_new(&r->rtnl, e) < 0 || rtnl_watch(r->rtnl, loop, wake, r, e) < 0 ||
+	    prober_new(loop, r->node_name, wake, r, &r->prober, e) < 0)
 		return err_wrap(e, "return path");
 	r->inherits = has_marks(r);
 	*ret = TAKE(r);
@@ -517,6 +542,7 @@ void returnpath_free(struct returnpath *r)
 		return;
 	sd_event_source_disable_unref(r->timer);
 	rtnl_free(r->rtnl);
+	prober_free(r->prober);
 	for (size_t cursor = 0; map_next(&r->nodes, &cursor, NULL, &value);)
 		peers_node_free(value);
 	map_fini(&r->nodes);

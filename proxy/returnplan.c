@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "prober.h"
 
 /* Link-local: no route of anybody's leads to them. */
 static const struct addr next_hop4 = { .len = 4, .b = { 169, 254, 75, 75 } };
@@ -51,7 +52,41 @@ static void add_slot(const struct peers *p, unsigned slot, const struct addr *vi
 			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
 	} while (0)
 
-void returnplan_make(const struct peers *p, bool v6, struct returnplan *ret)
+bool returnplan_is_ours(const struct netstate_route *route)
+{
+	const struct prefix four = prober_range(false), six = prober_range(true);
+
+	return returnplan_is_table(route->table) || route->local ||
+	       !prefix_cmp(&route->dst, &four) || !prefix_cmp(&route->dst, &six);
+}
+
+/* The own source is not an address of a device: nobody chooses it as the source of anything else.
+ * Others' must lead somewhere, or sockets would not answer: where to, the mark says in the end.
+ * Without a mark they lead to nobody: a neighbour that answers for its source would prove nothing.
+ */
+static void add_probes(const struct peers *p, const struct returnplan_probes *probes, bool v6,
+		       struct returnplan *ret)
+{
+	const struct addr *source = &probes->source[v6];
+	struct netstate_route own = { .table = RT_TABLE_LOCAL,
+				      .dst = prefix_of(source, (uint8_t)(8 * source->len)),
+				      .dev = probes->loopback,
+				      .local = true };
+	struct netstate_route others = { .table = RT_TABLE_MAIN,
+					 .dst = probes->range[v6],
+					 .via = v6 ? next_hop6 : next_hop4,
+					 .onlink = true };
+
+	for (unsigned i = PEERS_SLOTS; i-- > 0;) {
+		if (p->slot[i].dev)
+			others.dev = p->slot[i].dev;
+	}
+	vec_push(&ret->routes, own);
+	vec_push(&ret->routes, others);
+}
+
+void returnplan_make(const struct peers *p, bool v6, const struct returnplan_probes *probes,
+		     struct returnplan *ret)
 {
 	struct returnplan plan = { 0 };
 
@@ -62,6 +97,10 @@ void returnplan_make(const struct peers *p, bool v6, struct returnplan *ret)
 		if (v6)
 			add_slot(p, slot, &next_hop6, &plan);
 	}
+	if (p->mask)
+		add_probes(p, probes, false, &plan);
+	if (p->mask && v6)
+		add_probes(p, probes, true, &plan);
 	SORT(&plan.rules, netstate_rule_cmp);
 	SORT(&plan.routes, netstate_route_cmp);
 	SORT(&plan.neighbours, netstate_neighbour_cmp);

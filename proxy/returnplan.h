@@ -17,10 +17,19 @@ struct returnplan {
 	netstate_neighbours neighbours;
 }; /* sorted */
 
-/* v6: the nodes have such addresses. Without senders all is empty. */
-void returnplan_make(const struct peers *p, bool v6, struct returnplan *ret);
+/* What probes come from is local; len 0: none of that family. loopback: the device. Without senders
+ * all is empty. */
+struct returnplan_probes {
+	struct addr source[2];
+	struct prefix range[2]; /* of all nodes' */
+	int loopback;
+};
+/* v6: the nodes have such addresses. */
+void returnplan_make(const struct peers *p, bool v6, const struct returnplan_probes *probes,
+		     struct returnplan *ret);
 void returnplan_fini(struct returnplan *p);
 /* Ours are not told apart from others' by more than these. */
+bool returnplan_is_ours(const struct netstate_route *route);
 bool returnplan_is_table(uint32_t table);
 bool returnplan_is_next_hop(const struct addr *a);
 /* -1: somebody else's rule looks at bits of the mask. */

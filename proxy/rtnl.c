@@ -387,10 +387,12 @@ static int on_route(const struct nlmsghdr *h, void *list)
 	struct nlattr *a;
 
 	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != NETSTATE_PROTOCOL ||
-	    m->rtm_type != RTN_UNICAST || (m->rtm_flags & RTM_F_CLONED))
+	    (m->rtm_type != RTN_UNICAST && m->rtm_type != RTN_LOCAL) ||
+	    (m->rtm_flags & RTM_F_CLONED))
 		return MNL_CB_OK;
 	n.table = m->rtm_table;
 	n.onlink = m->rtm_flags & RTNH_F_ONLINK;
+	n.local = m->rtm_type == RTN_LOCAL;
 	n.dst.addr.len = m->rtm_family == AF_INET ? 4 : 16;
 	mnl_attr_for_each(a, h, sizeof(*m))
 	{
@@ -439,8 +441,10 @@ int rtnl_route(struct rtnl *r, enum rtnl_op op, const struct netstate_route *rou
 	m->rtm_dst_len = route->dst.bits;
 	m->rtm_table = RT_TABLE_UNSPEC;
 	m->rtm_protocol = NETSTATE_PROTOCOL;
-	m->rtm_scope = route->via.len ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-	m->rtm_type = RTN_UNICAST;
+	m->rtm_scope = route->local     ? RT_SCOPE_HOST
+		       : route->via.len ? RT_SCOPE_UNIVERSE
+					: RT_SCOPE_LINK;
+	m->rtm_type = route->local ? RTN_LOCAL : RTN_UNICAST;
 	m->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	if (op == RTNL_DELETE)
 		m->rtm_scope = RT_SCOPE_NOWHERE;

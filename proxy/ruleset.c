@@ -130,10 +130,14 @@ static void add_direct(const struct peers_direct *d, nftelems *out)
 static void add_pair(const struct peers_pair *pair, nftelems *out)
 {
 	struct nftelem e = { .set = NFTSET_SAME_NODE };
-	uint8_t *at = e.key;
+	struct addr from_last = prefix_last(&pair->from), to_last = prefix_last(&pair->to);
+	uint8_t *at = e.key, *end = e.data;
 
-	put(&at, pair->from.b, pair->from.len);
-	add_range(&e, at, &pair->to, out);
+	put(&at, pair->from.addr.b, pair->from.addr.len);
+	put(&at, pair->to.addr.b, pair->to.addr.len);
+	put(&end, from_last.b, from_last.len);
+	put(&end, to_last.b, to_last.len);
+	vec_push(out, e);
 }
 
 void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out)

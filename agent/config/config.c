@@ -265,6 +265,24 @@ static int read_dir(const char *dir, struct json_object *flags, struct json_obje
 
 /* ---- results ---- */
 
+/* Flags win, but for verbosities of source files, which they add to. */
+static void overlay(struct json_object *values, struct json_object *flags)
+{
+	static const char path[] = "logging.vmodule";
+	AUTO_JSON struct json_object *before = json_object_get(conf_get(values, path));
+	struct json_object *more = conf_get(flags, path), *both = json_object_new_array();
+
+	conf_overlay(values, flags);
+	for (size_t i = 0; before && more && i < json_object_array_length(before); i++)
+		json_object_array_add(both, json_object_get(json_object_array_get_idx(before, i)));
+	for (size_t i = 0; more && i < json_object_array_length(more); i++)
+		json_object_array_add(both, json_object_get(json_object_array_get_idx(more, i)));
+	if (more)
+		json_object_object_add(values, path, both);
+	else
+		json_object_put(both);
+}
+
 /* Without one of their own, the server's certificate and key are the pair in --cert-dir. */
 static void show_own_certificate(struct json_object *values)
 {
@@ -331,11 +349,11 @@ static int load(struct json_object *flags, struct json_object **values, char ***
 	}
 	if (*dir) {
 		if (!*file)
-			conf_overlay(*values, flags);
+			overlay(*values, flags);
 		if (read_dir(dir, flags, values, warnings, e) < 0)
 			return -1;
 	}
-	conf_overlay(*values, flags);
+	overlay(*values, flags);
 	return validate_values(*values, e);
 }
 

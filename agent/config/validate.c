@@ -249,6 +249,11 @@ static void check_gated(struct check *c)
 		if (!value_is_zero(o->type, check_get(c, o->path)) && !check_gate(c, gated[i].gate))
 			check_problem(c, o->path, "needs the feature gate %s", gated[i].gate);
 	}
+	if (check_gate(c, "KubeletCrashLoopBackOffMax") &&
+	    !check_get(c, "crashLoopBackOff.maxContainerRestartPeriod"))
+		check_problem(c, "crashLoopBackOff.maxContainerRestartPeriod",
+			      "must be set when a flag turns KubeletCrashLoopBackOffMax on and "
+			      "the file turns it off");
 	if (check_is_true(c, "runOnce"))
 		check_problem(c, "runOnce", "this mode is gone");
 	if (check_is_true(c, "enableSystemLogQuery") && !check_is_true(c, "enableSystemLogHandler"))

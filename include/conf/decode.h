@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "conf/options.h"
 
-/* Puts what the document sets into values; paths of fields that no option has are appended to
- * *ret_unknown (a strv). */
+/* Puts what the document sets into values; paths of fields that no option has, or that count on the
+ * command line only, are appended to *ret_unknown (a strv). */
 int decode_document(const struct option_table *table, struct json_object *document,
 		    struct json_object *values, char ***ret_unknown, struct err *e);
 /* RFC 7386: what change sets replaces, null removes, objects merge. */

@@ -74,10 +74,13 @@ static int decode_option(const struct decode *d, const struct option *o, const c
 	} else if (value_from_json(o->type, path, tree, &value, e) < 0) {
 		return -1;
 	}
-	if (o->traits & OPTION_FLAG_ONLY)
+	if (o->traits & OPTION_FLAG_ONLY) {
+		if (!value_is_zero(o->type, value))
+			strv_push(d->unknown, path);
 		json_object_put(value);
-	else
+	} else {
 		json_object_object_add(d->out, in_item ? key : o->path, value);
+	}
 	return 0;
 }
 

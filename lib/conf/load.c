@@ -97,7 +97,10 @@ int conf_decode(const struct option_table *t, const char *name, struct json_obje
 		return err_wrap(e, "configuration %s", name);
 	for (size_t i = 0; unknown && unknown[i]; i++) {
 		AUTO_FREE char *line =
-		    str_fmt("configuration %s: there is no field %s", name, unknown[i]);
+		    options_find(t, unknown[i])
+			? str_fmt("configuration %s: %s counts on the command line only", name,
+				  unknown[i])
+			: str_fmt("configuration %s: there is no field %s", name, unknown[i]);
 
 		strv_push(warnings, line);
 	}

@@ -82,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vec_push(&links, (struct netstate_link){ .index = LAN, .name = "eth0", .mac = { 2 } });
 	peers_targets(&in, &targets);
 	for (size_t i = 0; i < targets.n; i++)
-		vec_push(&routes, (struct peers_route){ .to = targets.v[i], .dev = LAN });
+		vec_push(&routes, (struct peers_route){
+				      .to = targets.v[i], .dev = LAN, .proof = PEERS_PROVEN });
 	in.routes = routes.v;
 	in.n_routes = routes.n;
 	peers_make(&in, &p);

@@ -109,7 +109,7 @@ static void elem_text(const struct nftio *io, const struct nftelem *e, struct st
 			    .data = e->data,
 			    .key_len = nftset_key_len(e->set, io->family) };
 
-	if (nftset_info(e->set)->interval)
+	if (nftset_info(e->set)->ranges)
 		r.data_len = nftset_data_len(e->set, io->family);
 	nftref_print(&r, io->family, out);
 }

@@ -52,10 +52,13 @@ static void set_bytes(struct state *s, uint32_t word, const void *bytes, size_t 
 static bool in_range(const struct nftref *e, const uint8_t *key)
 {
 	size_t fixed = e->key_len - e->data_len;
+	size_t len = e->data_len / nftset_info(e->set)->ranges;
+	bool in = !memcmp(e->key, key, fixed);
 
-	return !memcmp(e->key, key, fixed) &&
-	       memcmp(key + fixed, e->key + fixed, e->data_len) >= 0 &&
-	       memcmp(key + fixed, e->data, e->data_len) <= 0;
+	for (size_t at = 0; at < e->data_len; at += len)
+		in &= memcmp(key + fixed + at, e->key + fixed + at, len) >= 0 &&
+		      memcmp(key + fixed + at, e->data + at, len) <= 0;
+	return in;
 }
 
 static bool find(const struct state *s, const char *name, const uint8_t *key, struct nftref *ret)
@@ -71,7 +74,7 @@ static bool find(const struct state *s, const char *name, const uint8_t *key, st
 
 		if (strcmp(info->name, name))
 			continue;
-		if (info->interval ? in_range(ret, key) : !memcmp(ret->key, key, ret->key_len))
+		if (info->ranges ? in_range(ret, key) : !memcmp(ret->key, key, ret->key_len))
 			return true;
 	}
 	return false;

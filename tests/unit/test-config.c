@@ -196,7 +196,8 @@ static void test_rows_decode(void **state)
 				       json_object_new_string("KubeletConfiguration"));
 		if (decode_document(&config_options, document, values, &unknown, &e) < 0)
 			fail_msg("%s: %s", o->path, e.text);
-		assert_null(unknown);
+		assert_int_equal(strv_len(unknown), o->traits & OPTION_FLAG_ONLY ? 1 : 0);
+		strv_free(unknown);
 		assert_int_equal(json_object_object_get_ex(values, o->path, &got),
 				 !(o->traits & OPTION_FLAG_ONLY));
 		if (got && !json_object_equal(value, got))
@@ -380,6 +381,21 @@ static void test_paths(void **state)
 	assert_non_null(strstr(c->yaml, "podLogsDir: \"/tmp/logs\"\n"));
 }
 
+/* The flag is the process's own: the configuration does not show it. */
+static void test_seccomp_default(void **state)
+{
+	CLEANUP(config_freep)
+	struct config *flag = must_load("", (const char *[]){ "--seccomp-default", NULL });
+	CLEANUP(config_freep)
+	struct config *both = must_load("seccompDefault: true\n",
+					(const char *[]){ "--seccomp-default=false", NULL });
+
+	(void)state;
+	assert_true(flag->seccomp_default);
+	assert_non_null(strstr(flag->configz, "\"seccompDefault\":false"));
+	assert_true(both->seccomp_default);
+}
+
 /* A default that hangs on a gate is not there without it. */
 static void test_gated_defaults(void **state)
 {
@@ -549,7 +565,8 @@ static void test_outcomes(void **state)
 static void test_warnings(void **state)
 {
 	static const char text[] =
-	    "prot: 1\nlogging: {verbosity: 2, depth: 1}\nmaxPods: 1\n"
+	    "prot: 1\nlogging: {verbosity: 2, depth: 1, options: {json: {splitStream: "
+	    "true}}}\nmaxPods: 1\n"
 	    "maxPods: 2\nregisterWithTaints: [{key: a, effect: NoExecute, "
 	    "x: 1}]\npodCIDR: 10.0.0.0/24\nfeatureGates: {EventedPLEG: true, KubeletPSI: true}\n";
 	CLEANUP(config_freep) struct config *c = NULL;
@@ -565,6 +582,8 @@ static void test_warnings(void **state)
 	assert_non_null(strstr(report, "there is no field logging.depth\n"));
 	assert_non_null(strstr(report, "there is no field registerWithTaints[0].x\n"));
 	assert_non_null(strstr(report, "field maxPods stands there twice\n"));
+	assert_non_null(strstr(report, "logging.options.json.splitStream counts on the command "
+				       "line only\n"));
 	assert_non_null(strstr(report, "# not implemented: podCIDR=\"10.0.0.0/24\"\n"));
 	assert_non_null(strstr(report, "# not implemented: featureGates.EventedPLEG=true\n"));
 	assert_null(strstr(report, "KubeletPSI"));
@@ -656,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_drop_ins_after_defaults),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_gated_defaults),
+		cmocka_unit_test(test_seccomp_default),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_thresholds),
 	};

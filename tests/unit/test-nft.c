@@ -140,7 +140,7 @@ static void random_list(uint32_t *random, enum dataplane_family f, struct nftlis
 		memset(e.key, (int)dice(random, 3), nftset_key_len(e.set, f));
 		e.key[0] = (uint8_t)dice(random, 3);
 		memset(e.data, (int)dice(random, 2), nftset_data_len(e.set, f));
-		if (nftset_info(e.set)->interval)
+		if (nftset_info(e.set)->ranges)
 			memset(e.data, 9, nftset_data_len(e.set, f));
 		vec_push(&v, e);
 	}

@@ -11,6 +11,7 @@
 #include "kube/codec.h"
 #include "peermarks.h"
 #include "peers.h"
+#include "prober.h"
 #include "returnplan.h"
 
 enum { LAN = 2, VXLAN = 3, TUNNEL = 4 /* without Ethernet addresses */, STORAGE = 5 };
@@ -42,6 +43,7 @@ static const struct {
 	struct way ways[3];
 	struct tunnel_end end;
 	const char *want;
+	enum peers_proof doubted; /* PEERS_UNPROVEN stands for proven: most are */
 } cases[] = {
 	{ "this node itself", self_json, { { 0 } }, { 0 }, "" },
 	{ "a shared link",
@@ -114,6 +116,26 @@ static const struct {
 	  { { "192.0.2.2", NULL, LAN }, { "192.0.2.9", NULL, LAN } },
 	  { 0 },
 	  "symmetric dev 2 192.0.2.2/32\n" },
+	{ "a link that does not carry other sources",
+	  lan_json,
+	  { { "10.1.2.0", "192.0.2.2", LAN }, { "192.0.2.2", NULL, LAN } },
+	  { 0 },
+	  "sender 02:00:00:00:00:02 dev 2 n2\n"
+	  "direct 02:00:00:00:00:02 dev 2 10.1.2.0/24\ndirect 02:00:00:00:00:02 dev 2 "
+	  "192.0.2.2/32\n"
+	  "node n2, 10.1.2.0/24: it does not answer to a source that is no node\n"
+	  "node n2, 192.0.2.2/32: it does not answer to a source that is no node\n",
+	  PEERS_REFUTED },
+	{ "it does not, but for the tunnel over it",
+	  lan_json,
+	  { { "10.1.2.0", "10.1.2.0", VXLAN }, { "192.0.2.2", NULL, LAN } },
+	  { "192.0.2.2", "02:aa:00:00:00:02" },
+	  "sender 02:00:00:00:00:02 dev 2 n2\nsender 02:aa:00:00:00:02 dev 3 n2\n"
+	  "direct 02:00:00:00:00:02 dev 2 192.0.2.2/32\ndirect 02:aa:00:00:00:02 dev 3 "
+	  "10.1.2.0/24\n"
+	  "symmetric dev 3 10.1.2.0/24\n"
+	  "node n2, 192.0.2.2/32: it does not answer to a source that is no node\n",
+	  PEERS_REFUTED },
 	{ "a link whose address the own Node does not tell",
 	  lan_json,
 	  { { "10.1.2.0", "192.0.2.2", STORAGE }, { "192.0.2.2", NULL, STORAGE } },
@@ -211,9 +233,12 @@ static void peers_are_told_apart(void **state)
 		for (; in.n_routes < 3 && cases[i].ways[in.n_routes].to; in.n_routes++) {
 			const struct way *w = &cases[i].ways[in.n_routes];
 
-			routes[in.n_routes] = (struct peers_route){ .to = address(w->to),
-								    .via = address(w->via),
-								    .dev = w->dev };
+			routes[in.n_routes] =
+			    (struct peers_route){ .to = address(w->to),
+						  .via = address(w->via),
+						  .dev = w->dev,
+						  .proof = cases[i].doubted ? cases[i].doubted
+									    : PEERS_PROVEN };
 		}
 		if (cases[i].end.addr) {
 			struct netstate_neighbour end = { .fdb = true,
@@ -253,14 +278,16 @@ static void pairs_of_one_node(void **state)
 				  .tunnels = &tunnels };
 	AUTO_STR got = { 0 };
 	struct peers p;
-	char a[ADDR_TEXT], b[PREFIX_TEXT];
+	char a[PREFIX_TEXT], b[PREFIX_TEXT];
 
 	(void)state;
 	peers_make(&in, &p);
 	for (size_t i = 0; i < p.same_node.n; i++)
-		str_printf(&got, "%s %s\n", addr_text(&p.same_node.v[i].from, a),
+		str_printf(&got, "%s %s\n", prefix_text(&p.same_node.v[i].from, a),
 			   prefix_text(&p.same_node.v[i].to, b));
-	assert_string_equal(str_text(&got), "192.0.2.2 10.1.2.0/24\n192.0.2.2 192.0.2.2/32\n");
+	assert_string_equal(str_text(&got),
+			    "10.1.2.0/24 10.1.2.0/24\n10.1.2.0/24 192.0.2.2/32\n"
+			    "192.0.2.2/32 10.1.2.0/24\n192.0.2.2/32 192.0.2.2/32\n");
 	peers_fini(&p);
 	peers_node_free(self);
 	peers_node_free(other);
@@ -398,28 +425,43 @@ static void replies_have_a_way(void **state)
 {
 	netstate_links links = links_of_n1();
 	struct peermarks none = { 0 };
+	const struct returnplan_probes probes = {
+		.source = { prober_source("n1", false), prober_source("n1", true) },
+		.range = { prober_range(false), prober_range(true) },
+		.loopback = 1
+	};
 	struct returnplan plan;
 	struct peers p = { 0 };
+	size_t local = 0;
 	struct err e;
 
 	(void)state;
 	add_sender(&p, LAN, 1);
 	add_sender(&p, VXLAN, 1);
 	assert_int_equal(peermarks_assign(&none, &links, 0x3f7f, &p, &e), 0);
-	returnplan_make(&p, true, &plan);
+	returnplan_make(&p, true, &probes, &plan);
 	assert_int_equal(plan.rules.n, 4);
-	assert_int_equal(plan.routes.n, 4);
+	assert_int_equal(plan.routes.n, 8);
 	assert_int_equal(plan.neighbours.n, 4);
 	for (size_t i = 0; i < plan.rules.n; i++) {
 		assert_true(returnplan_is_table(plan.rules.v[i].table));
 		/* a packet without a mark is not concerned */
 		assert_int_not_equal(plan.rules.v[i].mark, 0);
 		assert_int_equal(plan.rules.v[i].mark & ~0x3f7fu, 0);
-		assert_true(returnplan_is_next_hop(&plan.routes.v[i].via));
-		assert_int_equal(plan.routes.v[i].dst.bits, 0);
 	}
+	for (size_t i = 0; i < plan.routes.n; i++) {
+		const struct netstate_route *route = &plan.routes.v[i];
+
+		assert_true(returnplan_is_ours(route));
+		local += route->local;
+		if (returnplan_is_table(route->table)) {
+			assert_true(returnplan_is_next_hop(&route->via));
+			assert_int_equal(route->dst.bits, 0);
+		}
+	}
+	assert_int_equal(local, 2);
 	returnplan_fini(&plan);
-	returnplan_make(&p, false, &plan);
+	returnplan_make(&p, false, &probes, &plan);
 	assert_int_equal(plan.rules.n, 2);
 	returnplan_fini(&plan);
 	peers_fini(&p);

@@ -52,6 +52,13 @@ static void add_direct(struct peers *p, int dev, const uint8_t *mac, const char 
 	vec_push(&p->direct, d);
 }
 
+static void add_pair(struct peers *p, const char *from, const char *to)
+{
+	struct peers_pair pair = { .from = prefix(from), .to = prefix(to) };
+
+	vec_push(&p->same_node, pair);
+}
+
 /* n2: 192.0.2.2 on the link, pods 10.1.2.0/24 over the tunnel; IPv6 alike. */
 static void make(struct bed *b, enum dataplane_family f)
 {
@@ -69,9 +76,8 @@ static void make(struct bed *b, enum dataplane_family f)
 		 (struct peers_target){ LAN, prefix(f ? "fd00::2/128" : "192.0.2.2/32") });
 	vec_push(&b->peers.symmetric,
 		 (struct peers_target){ TUNNEL, prefix(f ? "fd01:2::/64" : "10.1.2.0/24") });
-	vec_push(&b->peers.same_node,
-		 (struct peers_pair){ addr(f ? "fd00::2" : "192.0.2.2"),
-				      prefix(f ? "fd01:2::/64" : "10.1.2.0/24") });
+	add_pair(&b->peers, f ? "fd00::2/128" : "192.0.2.2/32", f ? "fd01:2::/64" : "10.1.2.0/24");
+	add_pair(&b->peers, f ? "fd01:2::/64" : "10.1.2.0/24", f ? "fd01:2::/64" : "10.1.2.0/24");
 	skeleton_make(&in, &b->skel);
 	ruleset_peers(&b->peers, f, &elems);
 	nftlist_pack(&elems, f, &b->list);
@@ -198,6 +204,8 @@ static void who_is_masqueraded(void **state)
 		/* back to its own node */
 		{ { "192.0.2.2", "fd00::2" }, { "10.1.2.7", "fd01:2::7" }, TUNNEL, true },
 		{ { "192.0.2.3", "fd00::3" }, { "10.1.2.7", "fd01:2::7" }, TUNNEL, false },
+		{ { "10.1.2.9", "fd01:2::9" }, { "10.1.2.7", "fd01:2::7" }, TUNNEL, true },
+		{ { "10.1.3.9", "fd01:3::9" }, { "10.1.2.7", "fd01:2::7" }, TUNNEL, false },
 	};
 
 	(void)state;
