@@ -54,6 +54,7 @@ def command(*args):
 class Kernel(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        subprocess.run(["sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"], check=True)
         for args in (["link", "add", "br0", "type", "bridge"], ["addr", "add", ADDRESS + "/24", "dev", "br0"],
                      ["addr", "add", POD + "/24", "dev", "br0"], ["link", "set", "br0", "up"],
                      ["route", "add", "10.96.0.0/16", "dev", "br0"]):
