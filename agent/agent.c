@@ -34,12 +34,18 @@
 #include "probe/check.h"
 #include "probe/hooks.h"
 #include "probe/probes.h"
+#include "resource/cgroupfs.h"
+#include "resource/cgroupname.h"
 #include "resource/cgroups.h"
 #include "resource/resources.h"
 #include "volume/objcache.h"
 #include "volume/volumes.h"
 
-enum { JOB_THREADS = 4, RESOLV_CONF_MAX_BYTES = 65536 };
+enum {
+	JOB_THREADS = 4,
+	RESOLV_CONF_MAX_BYTES = 65536,
+	CGROUPS_RETRY_USEC = 10 * USEC_PER_SEC,
+};
 
 /* --- what happens around pods --- */
 
@@ -106,6 +112,7 @@ static void on_pods_synced(void *ctx)
 {
 	struct agent *a = ctx;
 
+	podset_weigh(a->env.set, a->env.cgroups);
 	podset_source_ready(a->env.set);
 }
 
@@ -144,35 +151,63 @@ static bool limits_pods(const struct agent *a)
 	return strv_has(a->config->enforce_node_allocatable, "pods");
 }
 
-static int make_cgroups(struct agent *a, struct err *e)
-{
-	struct cgroup_limits limits = {
-		.cpu_shares = resources_cpu_shares(a->env.allocatable_cpu_milli),
-		.memory_bytes = limits_pods(a) ? node_pods_memory_bytes(a->node) : 0,
-	};
+static void make_cgroups(struct agent *a);
 
-	return cgroups_setup(&a->facts, &limits, e);
+static int on_cgroups_timer(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	(void)source;
+	(void)usec;
+	make_cgroups(ctx);
+	return 0;
 }
 
-static void on_runtime_known(void *ctx)
+/* Told when it is new; tried again for ever, as what is missing may come. */
+static void cgroups_failed(struct agent *a, const struct err *e)
+{
+	if (!str_eq(a->trouble, e->text)) {
+		log_err(e, "no pod can run");
+		free(a->trouble);
+		a->trouble = mem_strdup(e->text);
+		node_report(a->node);
+	}
+	sd_event_source_set_time_relative(a->cgroups_timer, CGROUPS_RETRY_USEC);
+	sd_event_source_set_enabled(a->cgroups_timer, SD_EVENT_ONESHOT);
+}
+
+static void cgroups_made(void *ctx, const struct err *e)
 {
 	struct agent *a = ctx;
-	struct err e;
 
-	a->env.runtime_name = node_runtime_name(a->node);
-	a->facts.systemd_cgroups = str_eq(node_cgroup_driver(a->node), "systemd");
-	if (make_cgroups(a, &e) < 0) {
-		log_err(&e, "no pod can run");
-		a->trouble = mem_strdup(e.text);
-		node_report(a->node);
+	if (e) {
+		cgroups_failed(a, e);
 		return;
 	}
+	free(a->trouble);
+	a->trouble = NULL;
 	if (limits_pods(a))
 		event_record(a->env.events, node_reference(a->node), "Normal",
 			     "NodeAllocatableEnforced",
 			     "Updated Node Allocatable limit across pods");
 	a->runtime_known = true;
 	watch_pods_if_due(a);
+	node_report(a->node);
+}
+
+static void make_cgroups(struct agent *a)
+{
+	struct cgroup_limits limits = node_pods_limits(a->node);
+
+	cgroups_setup(a->env.cgroups, &limits,
+		      (struct cgroups_end){ .done = cgroups_made, .ctx = a });
+}
+
+static void on_runtime_known(void *ctx)
+{
+	struct agent *a = ctx;
+
+	a->env.runtime_name = node_runtime_name(a->node);
+	a->facts.systemd_cgroups = str_eq(node_cgroup_driver(a->node), "systemd");
+	make_cgroups(a);
 }
 
 static void on_registered(void *ctx)
@@ -249,6 +284,14 @@ static int read_resolv_conf(void *ctx, struct err *e)
 	return 0;
 }
 
+static int check_cgroup_root(struct agent *a, struct err *e)
+{
+	AUTO_FREE char *path =
+	    cgroupname_root(a->cgroup_root, str_eq(a->config->cgroup_driver, "systemd"));
+
+	return a->config->cgroups_per_qos ? cgroupfs_check_root(a->cgroup_root, path, e) : 0;
+}
+
 static int make_facts(struct agent *a, struct err *e)
 {
 	const struct config *c = a->config;
@@ -263,12 +306,17 @@ static int make_facts(struct agent *a, struct err *e)
 		.seccomp_default = c->seccomp_default,
 		.cpu_cfs_quota = c->cpu_cfs_quota,
 		.cpu_period_usec = c->cpu_cfs_quota_period_usec,
-		.cgroup_v2 = cgroups_unified(),
+		.cgroup_v2 = cgroupfs_unified(),
+		.limits_swap = cgroupfs_limits_swap(),
+		.oom_kills_one = c->single_process_oom_kill,
+		.memory_qos = { .on = config_gate(c, "MemoryQoS"),
+				.tiered = str_eq(c->memory_reservation_policy, "TieredReservation"),
+				.factor = c->memory_throttling_factor },
 		.apparmor = access("/sys/kernel/security/apparmor/profiles", F_OK) == 0,
 		.dns = { .cluster_dns = (const char *const *)c->cluster_dns,
 			 .cluster_domain = c->cluster_domain },
 	};
-	if (c->cgroups_per_qos && cgroups_check_root(a->cgroup_root, e) < 0)
+	if (check_cgroup_root(a, e) < 0)
 		return -1;
 	if (read_resolv_conf(a, e) < 0)
 		log_err_warning(e, "pods cannot start without it");
@@ -278,6 +326,7 @@ static int make_facts(struct agent *a, struct err *e)
 static void node_facts(struct agent *a)
 {
 	a->facts.memory_capacity_bytes = node_machine(a->node)->memory_bytes;
+	a->facts.memory_qos.allocatable_bytes = node_allocatable_memory_bytes(a->node);
 	a->facts.hugepage_sizes = node_hugepage_sizes(a->node);
 	a->env.node_name = node_name(a->node);
 	a->env.host_ips = node_host_ips(a->node);
@@ -323,6 +372,10 @@ static void make_pod_services(struct agent *a)
 {
 	struct pod_environment *env = &a->env;
 
+	env->cgroups = cgroups_new(a->loop, env->jobs, &a->facts);
+	sd_event_add_time_relative(a->loop, &a->cgroups_timer, CLOCK_MONOTONIC, CGROUPS_RETRY_USEC,
+				   USEC_PER_SEC, on_cgroups_timer, a);
+	sd_event_source_set_enabled(a->cgroups_timer, SD_EVENT_OFF);
 	env->statusq = statusq_new(a->loop, env->client);
 	env->images = images_new(a->loop, env->cri);
 	env->objects = objcache_new(a->loop, env->client, &object_ops, a);
@@ -388,6 +441,8 @@ static void unmake(struct agent *a)
 	agentserver_stop(a);
 	podset_free(env->set);
 	job_pool_free(env->jobs);
+	sd_event_source_disable_unref(a->cgroups_timer);
+	cgroups_free(env->cgroups);
 	podorphans_free(a->orphans);
 	informer_free(a->pods);
 	informer_free(env->services);

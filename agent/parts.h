@@ -16,9 +16,10 @@ struct agent {
 	struct podconfig_node facts;
 	char *cgroup_root;
 	struct node *node;
-	bool registered, runtime_known;
+	bool registered, runtime_known; /* and its cgroups are made */
+	sd_event_source *cgroups_timer;
 	bool starts_plugins; /* programs for credentials */
-	char *trouble; /* why no pod can run, or NULL */
+	char *trouble;       /* why no pod can run, or NULL */
 	struct checks *checks;
 	struct informer *pods; /* of this node; NULL until services are known */
 	struct podorphans *orphans;

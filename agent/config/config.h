@@ -72,6 +72,9 @@ struct config {
 	int64_t runtime_timeout_usec;
 	char *cgroup_driver, *cgroup_root;
 	bool cgroups_per_qos;
+	bool single_process_oom_kill;    /* cgroup v2 only; v1 cannot do otherwise */
+	double memory_throttling_factor; /* 0: none */
+	char *memory_reservation_policy;
 	bool cpu_cfs_quota;
 	int64_t cpu_cfs_quota_period_usec;
 	bool serialize_image_pulls;

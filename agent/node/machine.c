@@ -142,6 +142,20 @@ static int read_memory(struct machine *m, struct err *e)
 	return 0;
 }
 
+static void read_max_pids(struct machine *m)
+{
+	static const char *const files[] = { "/proc/sys/kernel/pid_max",
+					     "/proc/sys/kernel/threads-max" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		AUTO_FREE char *text = first_text((const char *[]){ files[i], NULL });
+		int64_t limit;
+
+		if (str_to_i64(text, &limit) && (!m->max_pids || limit < m->max_pids))
+			m->max_pids = limit;
+	}
+}
+
 static void read_names(struct machine *m)
 {
 	AUTO_FREE char *os =
@@ -177,6 +191,7 @@ int machine_read(const char *root_dir, struct machine *ret_machine, struct err *
 		m.disk_bytes = (int64_t)disk.f_blocks * (int64_t)disk.f_frsize;
 	m.cgroup_v2 =
 	    statfs("/sys/fs/cgroup", &cgroup) == 0 && cgroup.f_type == CGROUP2_SUPER_MAGIC;
+	read_max_pids(&m);
 	read_hugepages(&m);
 	read_names(&m);
 	*ret_machine = m;

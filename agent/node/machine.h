@@ -19,6 +19,7 @@ enum { MACHINE_HUGEPAGES_MAX = 16 };
 struct machine {
 	int cpus;
 	int64_t memory_bytes, swap_bytes;
+	int64_t max_pids;   /* tasks that the kernel allows; 0: unknown */
 	int64_t disk_bytes; /* of the file system under the root directory; 0: unknown */
 	struct machine_hugepages hugepages[MACHINE_HUGEPAGES_MAX];
 	size_t n_hugepages;

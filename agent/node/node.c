@@ -30,7 +30,7 @@ static const unsigned state_next[NODE_STATES] = {
 struct facts {
 	char **hugepage_sizes;
 	const char *runtime_name, *runtime_version, *cgroup_driver;
-	int64_t cpu_milli, memory_bytes, ephemeral_bytes, pods_memory_bytes, pods;
+	int64_t cpu_milli, memory_bytes, ephemeral_bytes, pods;
 };
 
 enum {
@@ -538,8 +538,8 @@ static void take_runtime_facts(struct node *n)
 		    n->runtime_name, n->runtime_version, configured);
 	else if (!str_eq(driver, configured))
 		log_warning("runtime %s uses the cgroup driver %s, the configuration says %s "
-			    "(cgroupDriver): the runtime's is used",
-			    n->runtime_name, driver, configured);
+			    "(cgroupDriver): the runtime's is used; set cgroupDriver: %s",
+			    n->runtime_name, driver, configured, driver);
 }
 
 static void tell_runtime(struct node *n)
@@ -649,7 +649,6 @@ static void make_facts(struct node *n)
 	f->cpu_milli = nodestatus_allocatable_milli(model, "cpu");
 	f->memory_bytes = nodestatus_allocatable(model, "memory");
 	f->ephemeral_bytes = nodestatus_allocatable(model, "ephemeral-storage");
-	f->pods_memory_bytes = nodestatus_pods_memory_bytes(&n->machine, n->config);
 	f->pods = nodestatus_allocatable(model, "pods");
 }
 
@@ -787,9 +786,9 @@ int64_t node_allocatable_ephemeral_bytes(const struct node *n)
 	return n->facts.ephemeral_bytes;
 }
 
-int64_t node_pods_memory_bytes(const struct node *n)
+struct cgroup_limits node_pods_limits(const struct node *n)
 {
-	return n->facts.pods_memory_bytes;
+	return nodestatus_pods_limits(&n->machine, n->config);
 }
 
 int64_t node_capacity_pods(const struct node *n)

@@ -18,6 +18,7 @@
 #include "kube/event.h"
 #include "kube/object.h"
 #include "machine.h"
+#include "resource/cgroupvalues.h"
 
 struct node;
 
@@ -66,7 +67,7 @@ int64_t node_allocatable_cpu_milli(const struct node *n);
 int64_t node_allocatable_memory_bytes(const struct node *n);
 int64_t node_allocatable_ephemeral_bytes(const struct node *n);
 /* Of all pods together: allocatable and what eviction keeps free. */
-int64_t node_pods_memory_bytes(const struct node *n);
+struct cgroup_limits node_pods_limits(const struct node *n);
 int64_t node_capacity_pods(const struct node *n);
 const struct machine *node_machine(const struct node *n);
 bool node_network_ready(const struct node *n);

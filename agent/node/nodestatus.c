@@ -12,6 +12,7 @@
 #include "kube/quantity.h"
 #include "kube/time.h"
 #include "kube/version.h"
+#include "resource/resources.h"
 
 /* ---- amounts ---- */
 
@@ -246,15 +247,28 @@ int64_t nodestatus_allocatable(const Core__Node *node, const char *resource)
 	return quantity_value(&q);
 }
 
-int64_t nodestatus_pods_memory_bytes(const struct machine *m, const struct config *c)
+/* Left of a capacity, in units or thousandths of them. */
+static int64_t for_pods(const struct config *c, const char *resource, int64_t capacity,
+			int64_t (*amount)(const struct quantity *q))
 {
 	struct quantity sum = { 0 };
-	int64_t reserved;
 
-	add_reserved(&sum, &c->system_reserved, "memory");
-	add_reserved(&sum, &c->kube_reserved, "memory");
-	reserved = quantity_value(&sum);
-	return reserved < m->memory_bytes ? m->memory_bytes - reserved : 0;
+	if (strv_has(c->enforce_node_allocatable, "pods")) {
+		add_reserved(&sum, &c->system_reserved, resource);
+		add_reserved(&sum, &c->kube_reserved, resource);
+	}
+	return amount(&sum) < capacity ? capacity - amount(&sum) : 0;
+}
+
+struct cgroup_limits nodestatus_pods_limits(const struct machine *m, const struct config *c)
+{
+	int64_t cpu_milli = for_pods(c, "cpu", (int64_t)m->cpus * 1000, quantity_milli);
+
+	return (struct cgroup_limits){
+		.cpu_shares = resources_cpu_shares(cpu_milli),
+		.memory_bytes = for_pods(c, "memory", m->memory_bytes, quantity_value),
+		.pids = for_pods(c, "pid", m->max_pids, quantity_value),
+	};
 }
 
 /* ---- names ---- */

@@ -10,6 +10,7 @@
 #include "cri/runtime.pb-c.h"
 #include "k8s/core.pb-c.h"
 #include "machine.h"
+#include "resource/cgroupvalues.h"
 
 enum { NODESTATUS_EVENTS_MAX = 8, NODESTATUS_NAMES_MAX = 5 };
 
@@ -60,5 +61,6 @@ bool nodestatus_recursive_read_only(const Cri__StatusResponse *runtime, const ch
 /* Amounts for pods: what a Node's allocatable says, 0 when it says nothing. */
 int64_t nodestatus_allocatable_milli(const Core__Node *node, const char *resource);
 int64_t nodestatus_allocatable(const Core__Node *node, const char *resource);
-/* Memory of all pods together as their cgroup is limited: capacity without the reservations. */
-int64_t nodestatus_pods_memory_bytes(const struct machine *m, const struct config *c);
+/* All pods together, as their cgroup is limited: capacity, without the reservations where those are
+ * enforced on pods. */
+struct cgroup_limits nodestatus_pods_limits(const struct machine *m, const struct config *c);

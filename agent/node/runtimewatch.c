@@ -6,10 +6,11 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "nodestatus.h"
+#include "runtimeinfo.h"
 
 enum { PERIOD_MSEC = 5000, HURRIED_MSEC = 100, SLACK_USEC = 250000, HURRIED_SLACK_USEC = 10000 };
 
-enum question { ASK_STATUS, ASK_VERSION, ASK_CONFIG, ASK_IMAGES, QUESTIONS };
+enum question { ASK_STATUS, ASK_VERSION, ASK_CONFIG, ASK_VERBOSE, ASK_IMAGES, QUESTIONS };
 
 struct runtimewatch {
 	sd_event *loop;
@@ -54,14 +55,43 @@ static void version_answered(void *ctx, void *reply, const struct err *e)
 	w->changed(w->ctx);
 }
 
-/* Runtimes before containerd 2 do not know the call: the configuration decides then. */
+static void verbose_answered(void *ctx, void *reply, const struct err *e)
+{
+	struct runtimewatch *w = ctx;
+
+	w->calls[ASK_VERBOSE] = NULL;
+	if (e) {
+		log_err_warning(e, "runtime %s: asking for its configuration", w->endpoint);
+		return;
+	}
+	w->config_answered = true;
+	w->cgroup_driver = runtimeinfo_cgroup_driver(reply);
+	proto_free(reply);
+	w->changed(w->ctx);
+}
+
+static void ask_verbose(struct runtimewatch *w)
+{
+	Cri__StatusRequest request = CRI__STATUS_REQUEST__INIT;
+
+	request.verbose = true;
+	if (!w->calls[ASK_VERBOSE])
+		w->calls[ASK_VERBOSE] =
+		    cri_call(w->cri, CRI_STATUS, &request, 0, verbose_answered, w);
+}
+
+/* Runtimes before containerd 2 do not know the call. */
 static void config_answered(void *ctx, void *reply, const struct err *e)
 {
 	struct runtimewatch *w = ctx;
 	Cri__RuntimeConfigResponse *r = reply;
 
 	w->calls[ASK_CONFIG] = NULL;
-	if (e && e->code != ERR_UNIMPLEMENTED) {
+	if (e && e->code == ERR_UNIMPLEMENTED) {
+		ask_verbose(w);
+		return;
+	}
+	if (e) {
 		log_err_warning(e, "runtime %s: asking for its cgroup driver", w->endpoint);
 		return;
 	}

@@ -291,6 +291,40 @@ static void add_hugepages(const Core__PodSpec *spec, const Core__Container *c,
 	apply_hugepage_limits(c->resources, r);
 }
 
+static void push_unified(Cri__LinuxContainerResources *r, const char *file, const char *text)
+{
+	proto_push_pair(&r->n_unified, &r->unified,
+			&cri__linux_container_resources__unified_entry__descriptor, file, text);
+}
+
+static void push_mark(Cri__LinuxContainerResources *r, const char *file, int64_t bytes)
+{
+	AUTO_FREE char *text = str_fmt("%" PRId64, bytes);
+
+	if (bytes >= 0)
+		push_unified(r, file, text);
+}
+
+/* What only cgroup v2 has. memory.high is said when it is no business of ours, too: a container may
+ * have got one while it was. */
+static void add_unified(const Core__PodSpec *spec, const Core__Container *c,
+			const struct podconfig_node *node, Cri__LinuxContainerResources *r)
+{
+	if (!node->oom_kills_one)
+		push_unified(r, "memory.oom.group", "1");
+	if (node->limits_swap)
+		push_unified(r, "memory.swap.max", "0");
+	if (node->memory_qos.on) {
+		struct memory_marks m = memoryqos_of_container(&node->memory_qos, spec, c);
+
+		push_mark(r, "memory.min", m.min_bytes);
+		push_mark(r, "memory.low", m.low_bytes);
+		push_mark(r, "memory.high", m.high_bytes);
+	} else {
+		push_unified(r, "memory.high", "max");
+	}
+}
+
 Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
 						  const Core__Container *c,
 						  const struct podconfig_node *node)
@@ -301,13 +335,12 @@ Cri__LinuxContainerResources *podconfig_resources(const struct podspec *spec,
 	resources_granted(spec->pod->spec, c, &a);
 	r = podconfig_granted(&a, node);
 	r->oom_score_adj = resources_oom_score_adj(spec->pod->spec, c, node->memory_capacity_bytes);
-	/* no swap: the sum of memory and swap is the memory limit */
-	r->memory_swap_limit_in_bytes = a.memory_limit_bytes;
 	add_hugepages(spec->pod->spec, c, node, r);
 	if (node->cgroup_v2)
-		proto_push_pair(&r->n_unified, &r->unified,
-				&cri__linux_container_resources__unified_entry__descriptor,
-				"memory.high", "max");
+		add_unified(spec->pod->spec, c, node, r);
+	else if (node->limits_swap)
+		/* no swap: the sum of memory and swap is the memory limit */
+		r->memory_swap_limit_in_bytes = a.memory_limit_bytes;
 	return r;
 }
 

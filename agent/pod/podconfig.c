@@ -5,6 +5,7 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "podnamespace.h"
+#include "resource/cgroupname.h"
 #include "resource/resources.h"
 
 char *podconfig_pod_dir(const struct podconfig_node *node, const char *uid)
@@ -18,32 +19,12 @@ char *podconfig_log_dir(const struct podconfig_node *node, const char *ns, const
 	return str_fmt("%s/%s_%s_%s", node->pod_logs_dir, ns, name, uid);
 }
 
-/* '-' separates slices in a slice's name, so those of the UID become '_'. */
-static char *systemd_parent(const char *qos, const char *uid)
-{
-	AUTO_FREE char *escaped = mem_strdup(uid);
-
-	for (char *p = escaped; *p; p++)
-		*p = *p == '-' ? '_' : *p;
-	if (str_eq(qos, "Guaranteed"))
-		return str_fmt("kubepods-pod%s.slice", escaped);
-	return str_fmt("kubepods-%s-pod%s.slice",
-		       str_eq(qos, "Burstable") ? "burstable" : "besteffort", escaped);
-}
-
 char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod *pod)
 {
-	const char *qos = resources_qos(pod->spec);
-	const char *uid = pod->metadata->uid;
-	const char *dir = str_eq(qos, "Guaranteed")  ? ""
-			  : str_eq(qos, "Burstable") ? "/burstable"
-						     : "/besteffort";
-
 	if (!node->cgroups_per_qos)
 		return mem_strdup("");
-	if (node->systemd_cgroups)
-		return systemd_parent(qos, uid);
-	return str_fmt("%s/kubepods%s/pod%s", node->cgroup_root, dir, uid);
+	return cgroupname_path(node->cgroup_root, node->systemd_cgroups,
+			       cgroupname_level(resources_qos(pod->spec)), pod->metadata->uid);
 }
 
 void podconfig_annotate_ptr(const struct podspec *spec, size_t *n, void ***items,

@@ -11,6 +11,7 @@
 #include "cri/runtime.pb-c.h"
 #include "poddns.h"
 #include "podenv.h"
+#include "resource/memoryqos.h"
 
 /* Facts of the node, from configuration and machine; strings live as long as the agent. */
 struct podconfig_node {
@@ -23,6 +24,9 @@ struct podconfig_node {
 	int64_t memory_capacity_bytes;
 	const char *const *hugepage_sizes; /* "2MB", …, NULL-terminated */
 	bool cgroup_v2;
+	bool limits_swap;   /* the kernel's memory controller can */
+	bool oom_kills_one; /* not all of a container's processes (cgroup v2) */
+	struct memory_qos memory_qos;
 	bool apparmor; /* the kernel enforces it */
 	struct dns_node dns;
 };
@@ -30,8 +34,8 @@ struct podconfig_node {
 char *podconfig_pod_dir(const struct podconfig_node *node, const char *uid);
 char *podconfig_log_dir(const struct podconfig_node *node, const char *ns, const char *name,
 			const char *uid);
-/* Cgroup path of the pod below the hierarchy's mount, without cgroup root for the runtime's view:
- * /kubepods/burstable/pod<uid>; systemd: kubepods-burstable-pod<uid>.slice. */
+/* The pod's cgroup, as the runtime is told it and as it is found below the hierarchy's mount; ""
+ * when pods have none. */
 char *podconfig_cgroup_parent(const struct podconfig_node *node, const Core__Pod *pod);
 
 /* The pod's annotations and those of the agent, appended to any map<string, string> field. */

@@ -18,12 +18,14 @@ struct objcache;
 struct volumes;
 struct probes;
 struct hooks;
+struct cgroups;
 
 struct pod_environment {
 	sd_event *loop;
 	struct kube_client *client;
 	struct cri *cri;
 	struct job_pool *jobs;
+	struct cgroups *cgroups;
 	struct event_recorder *events;
 	struct podobserve *observe;
 	struct podset *set;

@@ -96,12 +96,10 @@ struct removal {
 static void removal_work(void *arg)
 {
 	struct removal *r = arg;
-
 	AUTO_FREE char *dir = podconfig_pod_dir(r->env->node, r->uid);
 
 	err_clear(&r->error);
-	if (cgroups_remove_pod(r->env->node, r->uid, &r->error) == 0)
-		fs_remove_all(dir, &r->error);
+	fs_remove_all(dir, &r->error);
 }
 
 static void removal_free(void *arg)
@@ -121,13 +119,26 @@ static void removal_done(void *arg)
 	removal_free(r);
 }
 
+static void on_cgroup_removed(void *ctx, const struct err *e)
+{
+	struct removal *r = ctx;
+
+	if (!e) {
+		job_submit(r->env->jobs, removal_work, removal_done, removal_free, r);
+		return;
+	}
+	r->error = *e;
+	removal_done(r);
+}
+
 static void on_released(void *ctx, const struct err *e)
 {
 	struct removal *r = ctx;
 
 	if (e)
 		log_err_warning(e, "volumes of orphaned pod uid=%s", r->uid);
-	job_submit(r->env->jobs, removal_work, removal_done, removal_free, r);
+	cgroups_remove_pod(r->env->cgroups, r->uid,
+			   (struct cgroups_end){ on_cgroup_removed, removal_free, r });
 }
 
 static void remove_pod(struct podorphans *o, const char *uid)

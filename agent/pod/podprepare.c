@@ -15,15 +15,12 @@
 
 enum { RETRY_BASE_USEC = 500 * USEC_PER_MSEC, RETRY_MAX_USEC = 30 * USEC_PER_SEC };
 
-/* --- directories and cgroup: one job --- */
+/* --- cgroup, then directories, then volumes --- */
 
 struct prepare_job {
 	struct step *step; /* NULL: cancelled */
-	struct kube_object *object;
-	const struct podconfig_node *node;
-	int64_t pids_limit, burstable_milli;
+	struct job_pool *jobs;
 	char *pod_dir, *log_dir;
-	bool cgroup_failed;
 	struct err error;
 };
 
@@ -33,11 +30,6 @@ static void prepare_work(void *arg)
 	struct prepare_job *j = arg;
 
 	err_clear(&j->error);
-	if (cgroups_make_pod(j->node, j->pids_limit, (const Core__Pod *)j->object->msg, &j->error) <
-	    0) {
-		j->cgroup_failed = true;
-		return;
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(subdirs); i++) {
 		AUTO_FREE char *dir = str_fmt("%s%s", j->pod_dir, subdirs[i]);
 
@@ -51,7 +43,6 @@ static void prepare_free(void *arg)
 {
 	struct prepare_job *j = arg;
 
-	kube_object_unref(j->object);
 	free(j->pod_dir);
 	free(j->log_dir);
 	free(j);
@@ -95,9 +86,6 @@ static void prepare_done(void *arg)
 		s->prepare = NULL;
 		if (s->pod->phase != POD_SYNC)
 			step_done(s);
-		else if (j->error.code != ERR_NONE && j->cgroup_failed)
-			prepare_failed(s, "FailedCreatePodContainer",
-				       "unable to ensure pod container exists: ", j->error.text);
 		else if (j->error.code != ERR_NONE)
 			prepare_failed(s, "FailedMountVolume",
 				       "error making pod data directories: ", j->error.text);
@@ -108,46 +96,76 @@ static void prepare_done(void *arg)
 	prepare_free(j);
 }
 
+static void prepare_cgroup_done(void *ctx, const struct err *e)
+{
+	struct prepare_job *j = ctx;
+	struct step *s = j->step;
+
+	if (s && !e && s->pod->phase == POD_SYNC) {
+		job_submit(j->jobs, prepare_work, prepare_done, prepare_free, j);
+		return;
+	}
+	if (s) {
+		s->prepare = NULL;
+		if (s->pod->phase != POD_SYNC)
+			step_done(s);
+		else
+			prepare_failed(s, "FailedCreatePodContainer",
+				       "unable to ensure pod container exists: ", e->text);
+	}
+	prepare_free(j);
+}
+
 void prepare_cancel(struct prepare_job *j)
 {
 	if (j)
 		j->step = NULL;
 }
 
-/* The burstable level weighs what all its pods ask for. */
-static int64_t burstable_milli(struct podset *set)
+/* A pod that has no more processes asks for nothing. */
+void podset_weigh(struct podset *set, struct cgroups *cgroups)
 {
-	int64_t sum = 0;
+	struct cgroup_sums sums = { 0 };
 	struct pod *p;
 
 	for (size_t cursor = 0; podset_next(set, &cursor, &p);) {
 		struct amounts a;
+		const char *qos;
 
-		if (!p->spec || p->phase >= POD_TERMINATED ||
-		    !str_eq(resources_qos(p->spec->pod->spec), "Burstable"))
+		if (!p->spec || p->phase >= POD_TERMINATED)
 			continue;
+		qos = resources_qos(p->spec->pod->spec);
 		resources_of_pod(p->spec->pod->spec, true, &a);
-		sum += a.cpu_request_milli;
+		if (str_eq(qos, "Guaranteed"))
+			sums.guaranteed_memory_bytes += a.memory_request_bytes;
+		if (!str_eq(qos, "Burstable"))
+			continue;
+		sums.burstable_memory_bytes += a.memory_request_bytes;
+		sums.burstable_cpu_milli += a.cpu_request_milli;
 	}
-	return sum;
+	cgroups_weigh(cgroups, &sums);
 }
 
 void prepare_begin(struct step *s)
 {
 	struct pod *p = s->pod;
+	const struct pod_environment *env = p->env;
 	struct prepare_job *j = NEW(struct prepare_job);
+	const Core__Pod *pod = p->spec->pod;
+	struct cgroup_limits limits = cgroupvalues_of_pod(
+	    pod->spec, env->node->cpu_period_usec, env->pod_pids_limit, env->node->cpu_cfs_quota);
 
+	memoryqos_of_pod(&env->node->memory_qos, pod->spec, &limits);
 	*j = (struct prepare_job){
 		.step = s,
-		.object = kube_object_ref(p->spec->object),
-		.node = p->env->node,
-		.pids_limit = p->env->pod_pids_limit,
-		.burstable_milli = burstable_milli(p->env->set),
-		.pod_dir = podconfig_pod_dir(p->env->node, p->uid),
-		.log_dir = podconfig_log_dir(p->env->node, p->spec->ns, p->spec->name, p->uid),
+		.jobs = env->jobs,
+		.pod_dir = podconfig_pod_dir(env->node, p->uid),
+		.log_dir = podconfig_log_dir(env->node, p->spec->ns, p->spec->name, p->uid),
 	};
 	s->prepare = j;
-	job_submit(p->env->jobs, prepare_work, prepare_done, prepare_free, j);
+	podset_weigh(env->set, env->cgroups);
+	cgroups_make_pod(env->cgroups, pod, &limits,
+			 (struct cgroups_end){ prepare_cgroup_done, prepare_free, j });
 }
 
 /* --- release --- */
@@ -155,7 +173,6 @@ void prepare_begin(struct step *s)
 struct release_job {
 	struct pod_environment *env;
 	char *uid;
-	struct err error;
 };
 
 /* A pod is looked up by its UID: it may have been dropped meanwhile. */
@@ -190,19 +207,12 @@ static void release_free(void *arg)
 	free(j);
 }
 
-static void cgroup_work(void *arg)
+static void cgroup_done(void *ctx, const struct err *e)
 {
-	struct release_job *j = arg;
+	struct release_job *j = ctx;
 
-	err_clear(&j->error);
-	cgroups_remove_pod(j->env->node, j->uid, &j->error);
-}
-
-static void cgroup_done(void *arg)
-{
-	struct release_job *j = arg;
-
-	release_end(j->env, j->uid, j->error.code == ERR_NONE ? NULL : &j->error, "cgroup");
+	release_end(j->env, j->uid, e, "cgroup");
+	podset_weigh(j->env->set, j->env->cgroups);
 	release_free(j);
 }
 
@@ -215,7 +225,8 @@ static void on_volumes_released(void *ctx, const struct err *e)
 		release_free(j);
 		return;
 	}
-	job_submit(j->env->jobs, cgroup_work, cgroup_done, release_free, j);
+	cgroups_remove_pod(j->env->cgroups, j->uid,
+			   (struct cgroups_end){ cgroup_done, release_free, j });
 }
 
 void podstep_release(struct pod *p)

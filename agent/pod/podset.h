@@ -26,5 +26,8 @@ struct pod *podset_get(struct podset *s, const char *uid);
 struct pod *podset_find(struct podset *s, const char *ns, const char *name);
 bool podset_next(struct podset *s, size_t *cursor, struct pod **ret_pod);
 bool podset_sources_ready(const struct podset *s);
+struct cgroups;
+/* Tells the QoS levels what their pods ask for now. */
+void podset_weigh(struct podset *s, struct cgroups *cgroups);
 /* Called by the worker: nothing is left of this pod. */
 void podset_drop(struct podset *s, struct pod *p);

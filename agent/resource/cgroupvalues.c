@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "resources.h"
 
@@ -38,6 +39,7 @@ static void put(struct cgroup_value out[CGROUP_VALUES_MAX], size_t *n, const cha
 
 	v->controller = controller;
 	v->name = name;
+	v->number = (uint64_t)value;
 	snprintf(v->text, sizeof(v->text), "%" PRId64, value);
 }
 
@@ -58,6 +60,27 @@ static size_t v1(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_V
 	return n;
 }
 
+struct mark {
+	const char *file, *property;
+	int64_t bytes;
+};
+
+static void put_marks(const struct cgroup_limits *l, bool slice,
+		      struct cgroup_value out[CGROUP_VALUES_MAX], size_t *n)
+{
+	const struct mark marks[] = {
+		{ "memory.min", "MemoryMin", l->memory_min_bytes },
+		{ "memory.low", "MemoryLow", l->memory_low_bytes },
+		{ "memory.high", "MemoryHigh", l->memory_high_bytes },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		if (marks[i].bytes)
+			put(out, n, NULL, slice ? marks[i].property : marks[i].file,
+			    marks[i].bytes == CGROUP_NOTHING ? 0 : marks[i].bytes);
+	}
+}
+
 static size_t v2(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_VALUES_MAX])
 {
 	size_t n = 0;
@@ -73,7 +96,24 @@ static size_t v2(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_V
 		put(out, &n, NULL, "memory.max", l->memory_bytes);
 	if (l->pids)
 		put(out, &n, NULL, "pids.max", l->pids);
+	put_marks(l, false, out, &n);
 	return n;
+}
+
+enum { SLICE_STEP_USEC = 10000 }; /* a hundredth of a second of CPU in a second */
+
+static int64_t usec_per_sec(const struct cgroup_limits *l)
+{
+	int64_t per_sec = l->cpu_quota_usec * 1000000 / l->cpu_period_usec;
+
+	return (per_sec + SLICE_STEP_USEC - 1) / SLICE_STEP_USEC * SLICE_STEP_USEC;
+}
+
+struct cgroup_limits cgroupvalues_for_slice(struct cgroup_limits l)
+{
+	if (l.cpu_quota_usec)
+		l.cpu_quota_usec = usec_per_sec(&l) * l.cpu_period_usec / 1000000;
+	return l;
 }
 
 static size_t slice(const struct cgroup_limits *l, struct cgroup_value out[CGROUP_VALUES_MAX])
@@ -83,15 +123,14 @@ static size_t slice(const struct cgroup_limits *l, struct cgroup_value out[CGROU
 	if (l->cpu_shares)
 		put(out, &n, NULL, "CPUWeight", cgroupvalues_weight(l->cpu_shares));
 	if (l->cpu_quota_usec) {
-		/* microseconds per second; systemd wants whole tens of milliseconds */
-		int64_t per_sec = l->cpu_quota_usec * 1000000 / l->cpu_period_usec;
-
-		put(out, &n, NULL, "CPUQuotaPerSecUSec", (per_sec + 9999) / 10000 * 10000);
+		put(out, &n, NULL, "CPUQuotaPeriodUSec", l->cpu_period_usec);
+		put(out, &n, NULL, "CPUQuotaPerSecUSec", usec_per_sec(l));
 	}
 	if (l->memory_bytes)
 		put(out, &n, NULL, "MemoryMax", l->memory_bytes);
 	if (l->pids)
 		put(out, &n, NULL, "TasksMax", l->pids);
+	put_marks(l, true, out, &n);
 	return n;
 }
 

@@ -39,8 +39,8 @@ dns_up() {
 	sed -e "s|NODE_IP|$API_IP|" "$RIG/manifests/dns.yaml" | kc apply -f - > /dev/null
 }
 control_down() {
-	local n
-	for n in coredns scheduler kcm apiserver; do stop_pid "$STATE/$n.pid" 2 & done
-	wait
+	local n stops=()
+	for n in coredns scheduler kcm apiserver; do stop_pid "$STATE/$n.pid" 2 & stops+=($!); done
+	wait "${stops[@]}"   # not for etcd, where this shell started it
 	stop_pid "$STATE/etcd.pid"
 }

@@ -20,6 +20,7 @@
 #include "node/nodeaddr.h"
 #include "node/nodepatch.h"
 #include "node/nodestatus.h"
+#include "node/runtimeinfo.h"
 #include "node/tunables.h"
 
 enum { GIB = 1 << 30, ARGS_MAX = 16 };
@@ -594,6 +595,78 @@ static void test_hostname(void **state)
 	assert_int_equal(kube_hostname("  ", &none, NULL), -1);
 }
 
+static void all_pods_have_what_is_not_reserved(void **state)
+{
+	static const struct {
+		const char *flags[4];
+		int64_t shares, memory_bytes, pids;
+	} rows[] = {
+		{ { NULL }, 4096, 1000, 500 },
+		{ { "--system-reserved=cpu=500m,memory=100,pid=100",
+		    "--kube-reserved=memory=200,pid=50", NULL },
+		  3584,
+		  700,
+		  350 },
+		{ { "--system-reserved=cpu=500m,memory=100,pid=100",
+		    "--enforce-node-allocatable=none", NULL },
+		  4096,
+		  1000,
+		  500 },
+	};
+	const struct machine m = { .cpus = 4, .memory_bytes = 1000, .max_pids = 500 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_freep)
+		struct config *c = config_of((const char *const *)rows[i].flags);
+		struct cgroup_limits l = nodestatus_pods_limits(&m, c);
+
+		assert_int_equal(l.cpu_shares, rows[i].shares);
+		assert_int_equal(l.memory_bytes, rows[i].memory_bytes);
+		assert_int_equal(l.pids, rows[i].pids);
+	}
+}
+
+static void containerd_tells_its_cgroup_driver(void **state)
+{
+	static const struct {
+		const char *config, *driver;
+	} rows[] = {
+		{ NULL, NULL },
+		{ "", NULL },
+		{ "{", NULL },
+		{ "[]", NULL },
+		{ "{\"containerd\":{}}", NULL },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"kata\":{}}}}",
+		  NULL },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":{}}}}",
+		  "cgroupfs" },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":"
+		  "{\"options\":{\"SystemdCgroup\":false}}}}}",
+		  "cgroupfs" },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":"
+		  "{\"options\":{\"SystemdCgroup\":true}},\"kata\":{}}}}",
+		  "systemd" },
+		{ "{\"containerd\":{\"defaultRuntimeName\":\"runc\",\"runtimes\":{\"runc\":"
+		  "{\"options\":{\"SystemdCgroup\":\"true\"}}}}}",
+		  "cgroupfs" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_PROTO Cri__StatusResponse *r = proto_new(&cri__status_response__descriptor);
+
+		proto_push_pair(&r->n_info, &r->info, &cri__status_response__info_entry__descriptor,
+				"golang", "\"go1.19\"");
+		if (rows[i].config)
+			proto_push_pair(&r->n_info, &r->info,
+					&cri__status_response__info_entry__descriptor, "config",
+					rows[i].config);
+		assert_string_equal(str_or(runtimeinfo_cgroup_driver(r), "-"),
+				    str_or(rows[i].driver, "-"));
+	}
+}
+
 /* A root with the settings as they are before. */
 static char *make_settings(void)
 {
@@ -656,6 +729,8 @@ int main(void)
 		cmocka_unit_test(kernel_settings_are_made_or_protected),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_hostname),
+		cmocka_unit_test(all_pods_have_what_is_not_reserved),
+		cmocka_unit_test(containerd_tells_its_cgroup_driver),
 	};
 
 	return cmocka_run_group_tests_name("node", tests, NULL, NULL);

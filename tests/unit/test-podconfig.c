@@ -33,6 +33,7 @@ static void containers_get_their_limits_or_the_pods(void **state)
 	const struct podconfig_node node = { .cpu_cfs_quota = true,
 					     .cpu_period_usec = 100000,
 					     .memory_capacity_bytes = 1LL << 30,
+					     .limits_swap = true,
 					     .hugepage_sizes = sizes };
 
 	(void)state;
@@ -52,6 +53,88 @@ static void containers_get_their_limits_or_the_pods(void **state)
 		proto_free(r);
 		podspec_free(spec);
 	}
+}
+
+#define QOS(requests, limits) \
+	"'containers': [{'name': 'c', 'image': 'i', 'resources': {'requests': {" requests \
+	"}, 'limits': {" limits "}}}]}"
+
+/* What only cgroup v2 is told, on a node of 1000 MiB of which half are throttled away. */
+static const struct {
+	const char *spec;
+	bool qos_on, tiered, factor;
+	const char *want, *pod; /* of the container; of the pod's cgroup: min low high */
+} unified[] = {
+	{ "{" QOS("", ""), false, false, false, "memory.high=max ", "0 0 0" },
+	{ "{" QOS("", ""), true, false, false, "memory.min=0 memory.low=0 ", "0 0 0" },
+	{ "{" QOS("", ""), true, false, true, "memory.min=0 memory.low=0 memory.high=524288000 ",
+	  "0 0 0" },
+	{ "{" QOS("'memory': '100Mi'", "'memory': '200Mi'"), true, false, true,
+	  "memory.min=0 memory.low=0 memory.high=157286400 ", "0 0 0" },
+	{ "{" QOS("'memory': '100Mi'", "'memory': '200Mi'"), true, true, false,
+	  "memory.low=104857600 ", "0 104857600 0" },
+	{ "{" QOS("'memory': '1Mi', 'cpu': '1'", "'memory': '1Mi', 'cpu': '1'"), true, true, true,
+	  "memory.min=1048576 ", "1048576 0 0" },
+	/* too near to its limit for a page between */
+	{ "{" QOS("'memory': '1048000'", "'memory': '1048576'"), true, false, true,
+	  "memory.min=0 memory.low=0 ", "0 0 0" },
+	/* the pod's mark throttles a container without a limit of its own */
+	{ "{'resources': {'requests': {'memory': '100Mi'}, 'limits': {'memory': '200Mi'}}, " QOS(
+	      "", ""),
+	  true, false, true, "memory.min=0 memory.low=0 ", "0 0 157286400" },
+};
+
+static char *unified_text(const Cri__LinuxContainerResources *r)
+{
+	struct str text = { 0 };
+
+	for (size_t i = 0; i < r->n_unified; i++)
+		str_printf(&text, "%s=%s ", r->unified[i]->key, r->unified[i]->value);
+	return str_take(&text);
+}
+
+static void memory_is_protected_and_throttled(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(unified); i++) {
+		const struct podconfig_node node = {
+			.cgroup_v2 = true,
+			.oom_kills_one = true,
+			.memory_qos = { .on = unified[i].qos_on,
+					.tiered = unified[i].tiered,
+					.factor = unified[i].factor ? 0.5 : 0,
+					.allocatable_bytes = 1000 << 20 },
+		};
+		struct podspec *spec = podjson_spec(unified[i].spec);
+		Cri__LinuxContainerResources *r =
+		    podconfig_resources(spec, spec->containers[0].spec, &node);
+		struct cgroup_limits l = { 0 };
+		AUTO_FREE char *have = unified_text(r);
+		AUTO_FREE char *pod = NULL;
+
+		memoryqos_of_pod(&node.memory_qos, spec->pod->spec, &l);
+		pod = str_fmt("%lld %lld %lld", (long long)l.memory_min_bytes,
+			      (long long)l.memory_low_bytes, (long long)l.memory_high_bytes);
+		assert_string_equal(have, unified[i].want);
+		assert_string_equal(pod, unified[i].pod);
+		assert_int_equal(r->memory_swap_limit_in_bytes, 0);
+		proto_free(r);
+		podspec_free(spec);
+	}
+}
+
+static void the_kernel_kills_all_and_swaps_nothing(void **state)
+{
+	const struct podconfig_node node = { .cgroup_v2 = true, .limits_swap = true };
+	struct podspec *spec = podjson_spec(unified[0].spec);
+	Cri__LinuxContainerResources *r =
+	    podconfig_resources(spec, spec->containers[0].spec, &node);
+	AUTO_FREE char *have = unified_text(r);
+
+	(void)state;
+	assert_string_equal(have, "memory.oom.group=1 memory.swap.max=0 memory.high=max ");
+	proto_free(r);
+	podspec_free(spec);
 }
 
 static const struct {
@@ -103,6 +186,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(containers_get_their_limits_or_the_pods),
+		cmocka_unit_test(memory_is_protected_and_throttled),
+		cmocka_unit_test(the_kernel_kills_all_and_swaps_nothing),
 		cmocka_unit_test(mounts_are_recursively_read_only),
 	};
 

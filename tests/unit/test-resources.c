@@ -147,10 +147,22 @@ static void values_are_written_in_three_ways(void **state)
 		{ ALL, CGROUP_V2,
 		  "/cpu.weight=39 /cpu.max=50000 100000 /memory.max=1048576 /pids.max=99 " },
 		{ ALL, CGROUP_SYSTEMD,
-		  "/CPUWeight=39 /CPUQuotaPerSecUSec=500000 /MemoryMax=1048576 /TasksMax=99 " },
+		  "/CPUWeight=39 /CPUQuotaPeriodUSec=100000 /CPUQuotaPerSecUSec=500000 "
+		  "/MemoryMax=1048576 /TasksMax=99 " },
 		{ { .cpu_quota_usec = 1234, .cpu_period_usec = 100000 },
 		  CGROUP_SYSTEMD,
-		  "/CPUQuotaPerSecUSec=20000 " },
+		  "/CPUQuotaPeriodUSec=100000 /CPUQuotaPerSecUSec=20000 " },
+		{ { .memory_min_bytes = 1,
+		    .memory_low_bytes = CGROUP_NOTHING,
+		    .memory_high_bytes = 3 },
+		  CGROUP_V2,
+		  "/memory.min=1 /memory.low=0 /memory.high=3 " },
+		{ { .memory_min_bytes = 1,
+		    .memory_low_bytes = CGROUP_NOTHING,
+		    .memory_high_bytes = 3 },
+		  CGROUP_SYSTEMD,
+		  "/MemoryMin=1 /MemoryLow=0 /MemoryHigh=3 " },
+		{ { .memory_min_bytes = 1 }, CGROUP_V1, "" },
 		{ { 0 }, CGROUP_V1, "" },
 		{ { 0 }, CGROUP_V2, "" },
 		{ { 0 }, CGROUP_SYSTEMD, "" },
@@ -169,6 +181,26 @@ static void values_are_written_in_three_ways(void **state)
 	}
 }
 
+static void slices_and_files_agree(void **state)
+{
+	static const struct {
+		int64_t quota_usec, period_usec, rounded_usec;
+	} rows[] = {
+		{ 0, 100000, 0 },         { 1000, 100000, 1000 },  { 1100, 100000, 2000 },
+		{ 50000, 100000, 50000 }, { 12345, 50000, 12500 }, { 150000, 100000, 150000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cgroup_limits l = { .cpu_quota_usec = rows[i].quota_usec,
+					   .cpu_period_usec = rows[i].period_usec };
+
+		l = cgroupvalues_for_slice(l);
+		assert_int_equal(l.cpu_quota_usec, rows[i].rounded_usec);
+		assert_int_equal(cgroupvalues_for_slice(l).cpu_quota_usec, rows[i].rounded_usec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +208,7 @@ int main(void)
 		cmocka_unit_test(sidecars_outlive_whom_they_serve),
 		cmocka_unit_test(cpu_amounts),
 		cmocka_unit_test(values_are_written_in_three_ways),
+		cmocka_unit_test(slices_and_files_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
