@@ -22,6 +22,7 @@ enum {
 	COST_FACTOR = 50,                 /* a turn's time is at most so small a part of all */
 	SETTLE_USEC = 3 * USEC_PER_SEC,   /* others have heard by then */
 	LOOK_USEC = 60 * USEC_PER_SEC,    /* not all that somebody changes is news */
+	PROOFS_USEC = 3 * USEC_PER_SEC,   /* who is there has answered by then */
 	FAILURES_MAX = 5,                 /* 32 s between tries */
 	SYSCTL_BYTES = 16
 };
@@ -42,7 +43,7 @@ struct returnpath {
 	struct map nodes;       /* name → struct peers_node */
 	char *published;        /* what the own Node says; NULL: nothing */
 	int64_t published_usec; /* since when; 0: it said so before we came */
-	bool started;
+	int64_t started_usec; /* 0: not yet */
 	unsigned failures;
 	int64_t not_before_usec; /* of the next turn */
 	struct peers last;       /* what the data plane was given, but for sentences */
@@ -415,6 +416,18 @@ static int yield_marks(struct returnpath *r, struct err *e)
 	return err_wrap(e, "marks");
 }
 
+/* What an earlier life proved is in the kernel, and holds until it is proven again. Services wait
+ * meanwhile, but not for nodes that are dead. */
+static bool awaits_proofs(const struct returnpath *r, int64_t *remaining_usec)
+{
+	int64_t left = r->started_usec + PROOFS_USEC - clock_mono_usec();
+
+	if (!r->inherits || r->given || left <= 0 || !prober_busy(r->prober))
+		return false;
+	*remaining_usec = left;
+	return true;
+}
+
 static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 {
 	CLEANUP(look_fini) struct look l = { 0 };
@@ -437,8 +450,7 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 		return -1;
 	}
 	prober_want(r->prober, l.hops.v, l.hops.n);
-	/* what an earlier life proved is in the kernel, and holds until it is proven again */
-	if (r->inherits && !r->given && prober_busy(r->prober))
+	if (awaits_proofs(r, ret_again_usec))
 		return 0;
 	record = peers_record(r->boot_id, l.self, &l.links, &l.addresses);
 	if (r->masquerade_all || !settled(r, record, ret_again_usec))
@@ -474,7 +486,7 @@ static void wake_in(struct returnpath *r, int64_t usec)
 {
 	uint64_t at = (uint64_t)(clock_mono_usec() + usec), set;
 
-	if (!r->started || (sd_event_source_get_enabled(r->timer, NULL) > 0 &&
+	if (!r->started_usec || (sd_event_source_get_enabled(r->timer, NULL) > 0 &&
 			    sd_event_source_get_time(r->timer, &set) >= 0 && set <= at))
 		return;
 	sd_event_source_set_time(r->timer, at);
@@ -604,7 +616,7 @@ static void take_own(struct returnpath *r, const Core__Node *node)
 		return;
 	free(r->published);
 	r->published = mem_strdup(said);
-	r->published_usec = r->started ? clock_mono_usec() : 0;
+	r->published_usec = r->started_usec ? clock_mono_usec() : 0;
 	wake(r);
 }
 
@@ -631,7 +643,7 @@ void returnpath_remove_node(struct returnpath *r, const char *name)
 
 void returnpath_start(struct returnpath *r)
 {
-	r->started = true;
+	r->started_usec = clock_mono_usec();
 	wake(r);
 }
 

@@ -598,6 +598,36 @@ def scenario_node_that_vanishes(cluster):
     wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
 
 
+def scenario_dead_nodes(cluster):
+    """Hundreds of Nodes whose machines are off: a new life serves at once, and the living ones keep their clients."""
+    n1 = cluster.lab.nodes[1]
+    names = [f"dead{i}" for i in range(400)]
+    n1.ip("addr", "add", "192.168.48.1/22", "dev", "eth0")
+    n1.ip("-6", "addr", "add", "fd50::1:1/64", "dev", "eth0", "nodad")
+    info = cluster.node(1)["status"]["nodeInfo"]
+    for i, name in enumerate(names):
+        four, six = f"192.168.{48 + i // 250}.{2 + i % 250}", f"fd50::dead:{i}"
+        links = {a: f"02:dd:00:00:{i >> 8:02x}:{i & 255:02x}" for a in (four, six)}
+        said = json.dumps({"bootID": cluster.boot_id(), "links": links})
+        cluster.call("POST", "/api/v1/nodes", {"metadata": {"name": name, "annotations": {"keelson.io/return-path": said}}})
+        status = {"addresses": [{"type": "InternalIP", "address": a} for a in (four, six)], "nodeInfo": info}
+        cluster.call("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, "application/merge-patch+json")
+    try:
+        wait(lambda: len(cluster.elements(1, "ip", "senders")) > len(names), 10, "senders")
+        cluster.stop(1, signal.SIGKILL)
+        seen, start = cluster.log(1).count("programming starts"), time.monotonic()
+        cluster.start(1)
+        wait(lambda: cluster.log(1).count("programming starts") > seen, 30, lambda: cluster.log(1)[-800:])
+        check(time.monotonic() - start < 7, f"services wait {time.monotonic() - start:.1f} s")
+        wait(lambda: cluster.masqueraded().get(1) == 2 * len(names), 20, lambda: cluster.masqueraded())
+    finally:
+        for name in names:
+            cluster.call("DELETE", f"/api/v1/nodes/{name}")
+        n1.ip("addr", "del", "192.168.48.1/22", "dev", "eth0")
+        n1.ip("-6", "addr", "del", "fd50::1:1/64", "dev", "eth0")
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
+
+
 def scenario_numbers_of_somebody_else(cluster):
     """Packets that somebody numbers for traffic control, without an IP rule: none is lost."""
     n2 = cluster.lab.nodes[2]
@@ -764,7 +794,7 @@ def scenario_tunnel_end_changes(cluster):
 
 LABS = (
     (Link, (scenario_table, scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
-            scenario_incapable_peer, scenario_node_that_vanishes, scenario_numbers_of_somebody_else,
+            scenario_incapable_peer, scenario_node_that_vanishes, scenario_dead_nodes, scenario_numbers_of_somebody_else,
             scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
             scenario_cleanup_takes_back, scenario_without_the_right)),
