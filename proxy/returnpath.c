@@ -442,7 +442,6 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 		return 0;
 	if (look(r, &l, e) < 0)
 		return -1;
-	tell(r, &l.want);
 	if (returnplan_check(&l.rules, r->mask, e) < 0)
 		return yield_marks(r, e);
 	if (install(r, &l, e) < 0) {
@@ -450,6 +449,7 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 		return -1;
 	}
 	prober_want(r->prober, l.hops.v, l.hops.n);
+	tell(r, &l.want);
 	if (awaits_proofs(r, ret_again_usec))
 		return 0;
 	record = peers_record(r->boot_id, l.self, &l.links, &l.addresses);
