@@ -24,7 +24,7 @@ static int write_config(const struct config *c)
 {
 	struct err e;
 
-	if (fs_write_atomic(c->write_config_to, c->yaml, strlen(c->yaml), 0644, &e) < 0)
+	if (fs_write_named(c->write_config_to, c->yaml, strlen(c->yaml), 0644, &e) < 0)
 		return fail(&e, 1);
 	return 0;
 }
