@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "conf/start.h"
 #include "dataplane.h"
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
 	AUTO_FREE char *help = NULL;
 	struct err e;
 
+	process_hold_standard_files();
 	log_init("keelson-proxy", 0);
 	switch (conf_start(&start, argc, argv, &config, &e)) {
 	case CONFIG_RUN:

@@ -437,6 +437,21 @@ class Start(unittest.TestCase):
             f.write("kind: nonsense\n")
         self.assertEqual(child.wait(timeout=20), 78)
 
+    def test_standard_files_are_never_something_else(self):
+        script = 'exec "$0" "$@" <&- >&- 2>&-'
+        child = subprocess.Popen(["sh", "-c", script, PROGRAM, "--config", api.path("never.conf")])
+        self.addCleanup(child.kill)
+
+        def links():
+            folder = f"/proc/{child.pid}/fd/"
+            found = {n: os.readlink(folder + n) for n in os.listdir(folder)}
+            return found if any("inotify" in x for x in found.values()) else None
+
+        found = until("it waits", links)
+        self.assertEqual([found.get(n) for n in "012"], ["/dev/null"] * 3)
+        child.terminate()
+        self.assertEqual(child.wait(timeout=20), 0)
+
     def test_what_is_written_stays_what_it_is(self):
         device, written = api.path("device"), api.path("through")
         for target, status in ("/dev/full", 1), (written, 0), ("/dev/stdout", 0):
