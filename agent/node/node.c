@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/proto.h"
 #include "base/str.h"
@@ -37,6 +38,7 @@ enum {
 	RETRY_FIRST_MSEC = 100,
 	RETRY_MAX_MSEC = 7000,
 	HURRY_SEC = 120,
+	ROOT_DIR_MODE = 0750,
 	SLACK_USEC = 250000,
 };
 
@@ -623,7 +625,9 @@ static void name_hugepages(struct node *n)
 
 static int read_facts(struct node *n, struct err *e)
 {
-	if (machine_read(n->config->root_dir, &n->machine, e) < 0 ||
+	/* its file system is what the node has to give, from the first status on */
+	if (fs_mkdir_all(n->config->root_dir, ROOT_DIR_MODE, e) < 0 ||
+	    machine_read(n->config->root_dir, &n->machine, e) < 0 ||
 	    machine_check(&n->machine, n->config, e) < 0 ||
 	    kube_hostname(n->config->hostname_override, &n->name, e) < 0 ||
 	    nodeaddr_parse(n->config->node_ip, &n->asked_ips, e) < 0)

@@ -6,12 +6,7 @@ REGISTRY=$API_IP:5005
 GUEST_MEM=${GUEST_MEM:-1024M}
 
 root_is_new() { # nothing that it is made of has changed since
-	local f
-	[ -e "$VM/root.img" ] || return 1
-	for f in "$GUEST/root.sh" "$GUEST"/files/etc/systemd/system/* "$GUEST"/files/usr/local/sbin/*; do
-		[ "$f" -nt "$VM/root.img" ] && return 1
-	done
-	return 0
+	[ -e "$VM/root.img" ] && [ -z "$(find "$GUEST/root.sh" "$GUEST/files" -newer "$VM/root.img" -print -quit)" ]
 }
 
 # The node's own certificate as it looks to those who let it expire.
