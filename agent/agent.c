@@ -284,12 +284,17 @@ static int read_resolv_conf(void *ctx, struct err *e)
 	return 0;
 }
 
+/* The runtime, which is not asked yet, may use another driver than the configuration says, and the
+ * name depends on it: one of the two has to be there. */
 static int check_cgroup_root(struct agent *a, struct err *e)
 {
-	AUTO_FREE char *path =
-	    cgroupname_root(a->cgroup_root, str_eq(a->config->cgroup_driver, "systemd"));
+	bool systemd = str_eq(a->config->cgroup_driver, "systemd");
+	AUTO_FREE char *path = cgroupname_root(a->cgroup_root, systemd);
+	AUTO_FREE char *other = cgroupname_root(a->cgroup_root, !systemd);
 
-	return a->config->cgroups_per_qos ? cgroupfs_check_root(a->cgroup_root, path, e) : 0;
+	if (!a->config->cgroups_per_qos || cgroupfs_check_root(a->cgroup_root, other, NULL) == 0)
+		return 0;
+	return cgroupfs_check_root(a->cgroup_root, path, e);
 }
 
 static int make_facts(struct agent *a, struct err *e)

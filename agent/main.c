@@ -4,6 +4,7 @@
 #include "agent.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "conf/start.h"
 #include "kube/version.h"
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
 	AUTO_FREE char *help = NULL;
 	struct err e;
 
+	process_hold_standard_files();
 	log_init("keelson-agent", 0);
 	switch (conf_start(&start, argc, argv, &config, &e)) {
 	case CONFIG_RUN:

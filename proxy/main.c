@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "conf/start.h"
 #include "dataplane.h"
@@ -24,7 +25,7 @@ static int write_config(const struct config *c)
 {
 	struct err e;
 
-	if (fs_write_atomic(c->write_config_to, c->yaml, strlen(c->yaml), 0644, &e) < 0)
+	if (fs_write_named(c->write_config_to, c->yaml, strlen(c->yaml), 0644, &e) < 0)
 		return fail(&e, 1);
 	return 0;
 }
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
 	AUTO_FREE char *help = NULL;
 	struct err e;
 
+	process_hold_standard_files();
 	log_init("keelson-proxy", 0);
 	switch (conf_start(&start, argc, argv, &config, &e)) {
 	case CONFIG_RUN:

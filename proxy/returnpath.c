@@ -412,12 +412,12 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 		return 0;
 	if (look(r, &l, e) < 0)
 		return -1;
-	tell(r, &l.want);
 	if (install(r, &l, e) < 0) {
 		withdraw(r);
 		return -1;
 	}
 	prober_want(r->prober, l.hops.v, l.hops.n);
+	tell(r, &l.want);
 	/* what an earlier life proved is in the kernel, and holds until it is proven again */
 	if (r->inherits && !r->given && prober_busy(r->prober))
 		return 0;

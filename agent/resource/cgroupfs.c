@@ -299,7 +299,7 @@ int cgroupfs_check_root(const char *root, const char *path, struct err *e)
 		AUTO_FREE char *dir = str_fmt("%s/%s", mount, path);
 
 		if (access(mount, F_OK) == 0 && access(dir, F_OK) < 0)
-			return err_set(e, ERR_INVALID,
+			return err_set(e, ERR_NOT_FOUND,
 				       "cgroupRoot %s: there is no %s: make it in every "
 				       "hierarchy, or leave cgroupRoot empty",
 				       root, dir);

@@ -13,6 +13,9 @@
 int fs_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len, struct err *e);
 /* Writes beside the target, fsyncs and renames over it. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
+/* For a path that a person names: a regular file, or one that is new, as fs_write_atomic does; what
+ * is a device, a pipe or a link is written to and stays what it is. */
+int fs_write_named(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
 /* mkdir -p; the mode applies to directories that it makes. An existing directory is success. */
 int fs_mkdir_all(const char *path, mode_t mode, struct err *e);
 /* Deletes a tree without following symbolic links or crossing into another mount. A missing path is

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* Whoever started us may have closed 0, 1 or 2: what we open next would get that number, and our
+ * log lines would go there. */
+void process_hold_standard_files(void);
 void process_set_oom_score(int adjust);
 /* Limit of open files; 0: as many as the hard limit allows. Beyond the hard limit needs
  * CAP_SYS_RESOURCE: without it the limit becomes the hard one. */

@@ -41,6 +41,7 @@ enum option_trait {
 	OPTION_NOT_BUILT = 8,   /* parsed and kept, without effect yet */
 	OPTION_INERT = 16,      /* means nothing for this program, whatever its value */
 	OPTION_NULL = 32,       /* printed as null when it is not set */
+	OPTION_SECRET = 256,    /* may hold credentials: no log shows its value */
 	OPTION_FLAG_ONLY = 128, /* upstream reads it in a document and forgets it */
 	OPTION_FLAG_WINS =
 	    64, /* the flag counts beside a configuration file, too, where others do not */

@@ -1,4 +1,4 @@
-/* Loading at the start of a daemon: files that are missing are waited for. Effect. */
+/* Loading at the start of a daemon: files that cannot be read yet are waited for. Effect. */
 #pragma once
 
 #include "base/err.h"
@@ -12,7 +12,7 @@ struct conf_start {
 	const char *what_stays; /* as for loop_end_on_signals */
 };
 
-/* As load, but does not return while one of the files is missing; -1 with ERR_CANCELLED: a signal
- * ended the wait. */
+/* As load, but does not return while the system does not let one of the files be read (missing, no
+ * right to it); -1 with ERR_CANCELLED: a signal ended the wait. */
 int conf_start(const struct conf_start *s, int argc, char *const *argv, struct config **ret_config,
 	       struct err *e);

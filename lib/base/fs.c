@@ -87,6 +87,21 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 	return 0;
 }
 
+int fs_write_named(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	AUTO_FD fd = -1;
+	struct stat st;
+	int r;
+
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return fs_write_atomic(path, data, len, mode, e);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	if (fd < 0)
+		return err_os(e, errno, "open %s", path);
+	r = write_all(fd, data, len);
+	return r ? err_os(e, -r, "write %s", path) : 0;
+}
+
 int fs_mkdir_all(const char *path, mode_t mode, struct err *e)
 {
 	AUTO_FREE char *copy = mem_strdup(path);

@@ -12,6 +12,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+void process_hold_standard_files(void)
+{
+	int fd;
+
+	/* not for us alone: a plugin's complaints go to our standard error */
+	while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+		(void)fcntl(fd, F_SETFD, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
 void process_set_oom_score(int adjust)
 {
 	AUTO_FREE char *text = str_fmt("%d", adjust);

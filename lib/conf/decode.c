@@ -72,7 +72,9 @@ static int decode_option(const struct decode *d, const struct option *o, const c
 		if (decode_items(d, o->path, path, tree, &value, e) < 0)
 			return -1;
 	} else if (value_from_json(o->type, path, tree, &value, e) < 0) {
-		return -1;
+		return o->traits & OPTION_SECRET
+			   ? err_set(e, ERR_INVALID, "%s: its value has another form", path)
+			   : -1;
 	}
 	if (o->traits & OPTION_FLAG_ONLY) {
 		if (!value_is_zero(o->type, value))

@@ -42,27 +42,29 @@ static int set_option(struct reader *r, const struct option *o, const char *text
 	return 0;
 }
 
-/* --help and --version stand outside of the table: they configure nothing. */
-static bool take_word(struct reader *r, const char *name, const char *text)
+static int take_version(struct reader *r, const char *text, struct err *e)
 {
-	if (str_eq(name, "help") || str_eq(name, "h")) {
-		r->outcome = CONFIG_HELP;
-		return true;
-	}
-	if (str_eq(name, "version")) {
-		if (!text || !str_eq(text, "false"))
-			r->outcome = CONFIG_VERSION;
-		return true;
-	}
-	return false;
+	AUTO_JSON struct json_object *value = NULL;
+	bool raw = text && str_eq(text, "raw");
+
+	if (!raw && value_from_text(OPTION_BOOL, text ? text : "true", NULL, &value, e) < 0)
+		return err_wrap(e, "flag --version");
+	if (raw || json_object_get_boolean(value))
+		r->outcome = CONFIG_VERSION;
+	return 0;
 }
 
 static int take_flag(struct reader *r, const char *name, const char *text, struct err *e)
 {
 	const struct option *o;
 
-	if (take_word(r, name, text))
+	/* these two stand outside of the table: they configure nothing */
+	if (str_eq(name, "version"))
+		return take_version(r, text, e);
+	if (str_eq(name, "help") || str_eq(name, "h")) {
+		r->outcome = CONFIG_HELP;
 		return 0;
+	}
 	o = options_find_flag(r->table, name);
 	if (!o)
 		return err_set(e, ERR_INVALID, "unknown flag: --%s", name);

@@ -206,7 +206,7 @@ void conf_note_not_built(const struct option_table *t, struct json_object *value
 			continue;
 		if (value_equal(value, fallback) || (!fallback && value_is_zero(o->type, value)))
 			continue;
-		text = json_text(value);
+		text = o->traits & OPTION_SECRET ? mem_strdup("(not shown)") : json_text(value);
 		line = str_fmt("%s=%s", key, text);
 		strv_push(&notes->not_built, line);
 	}

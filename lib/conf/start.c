@@ -34,15 +34,15 @@ int conf_start(const struct conf_start *s, int argc, char *const *argv, struct c
 	int outcome;
 
 	do {
-		bool missing, unfinished;
+		bool refused, unfinished;
 
 		outcome = s->load(argc, argv, ret_config, e);
-		missing = outcome < 0 && e->code == ERR_NOT_FOUND && n;
+		refused = outcome < 0 && e->os && n;
 		unfinished = outcome < 0 && waited && just_written(files);
-		waits = missing || unfinished;
+		waits = refused || unfinished;
 		if (waits)
 			goes_on =
-			    await_retry(&wait, missing ? e : NULL, (const char *const *)files, n);
+			    await_retry(&wait, refused ? e : NULL, (const char *const *)files, n);
 		waited = true;
 	} while (waits && goes_on);
 	strv_free(files);

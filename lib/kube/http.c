@@ -407,8 +407,29 @@ static void set_tls(CURL *easy, const struct kube_credentials *k)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, k->insecure ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, k->insecure ? 0L : 2L);
+}
+
+static bool is_this_host(const char *server)
+{
+	static const char *const names[] = { "127.", "localhost:", "localhost/", "[::1]" };
+	const char *host = strstr(server, "://");
+
+	host = host ? host + strlen("://") : server;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (str_starts(host, names[i]))
+			return true;
+	}
+	return str_eq(host, "localhost");
+}
+
+/* As upstream's clients: the kubeconfig's proxy for everything; the environment's (HTTPS_PROXY,
+ * NO_PROXY) for all but this host. */
+static void set_proxy(CURL *easy, const struct kube_credentials *k)
+{
 	if (k->proxy_url)
-		curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy_url);
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	if (k->proxy_url || is_this_host(k->server))
+		curl_easy_setopt(easy, CURLOPT_PROXY, str_or(k->proxy_url, ""));
 }
 
 /* curl takes the TLS name from the URL: the URL then carries that name, and CONNECT_TO and Host the
@@ -509,6 +530,7 @@ struct http_call *http_send(struct http_pool *p, const struct http_request *requ
 	set_url(c, p->credentials, request->path);
 	set_connect_to(c, p->credentials);
 	set_tls(c->easy, p->credentials);
+	set_proxy(c->easy, p->credentials);
 	set_transfer(c, request);
 	set_connection(c->easy);
 	set_headers(c, request);

@@ -425,6 +425,42 @@ class Start(unittest.TestCase):
             self.assertEqual(child.wait(timeout=20), 0)
         self.assertEqual(len([l for l in text_of(log).splitlines() if "waiting for it" in l]), 2)
 
+    def test_what_may_not_be_read_is_waited_for(self):
+        config, log = api.path("loop.conf"), api.path("loop.log")
+        os.symlink("loop.conf", config)    # root may read whatever there is
+        with open(log, "wb") as out:
+            child = subprocess.Popen([PROGRAM, "--config", config], stdout=out, stderr=out)
+        self.addCleanup(child.kill)
+        until("it is told", lambda: "Too many levels of symbolic links: put it right; it is tried again" in text_of(log))
+        os.unlink(config)
+        with open(config, "w") as f:
+            f.write("kind: nonsense\n")
+        self.assertEqual(child.wait(timeout=20), 78)
+
+    def test_standard_files_are_never_something_else(self):
+        script = 'exec "$0" "$@" <&- >&- 2>&-'
+        child = subprocess.Popen(["sh", "-c", script, PROGRAM, "--config", api.path("never.conf")])
+        self.addCleanup(child.kill)
+
+        def links():
+            folder = f"/proc/{child.pid}/fd/"
+            found = {n: os.readlink(folder + n) for n in os.listdir(folder)}
+            return found if any("inotify" in x for x in found.values()) else None
+
+        found = until("it waits", links)
+        self.assertEqual([found.get(n) for n in "012"], ["/dev/null"] * 3)
+        child.terminate()
+        self.assertEqual(child.wait(timeout=20), 0)
+
+    def test_what_is_written_stays_what_it_is(self):
+        device, written = api.path("device"), api.path("through")
+        for target, status in ("/dev/full", 1), (written, 0), ("/dev/stdout", 0):
+            os.symlink(target, device)
+            done = self.run_program("--write-config-to", device)
+            self.assertEqual((done.returncode, os.path.islink(device)), (status, True), done.stderr)
+            os.unlink(device)
+        self.assertEqual(done.stdout, text_of(written))
+
     def test_what_ends_at_once(self):
         self.assertEqual(self.run_program("--version").stdout, "Kubernetes v1.37.2\n")
         self.assertIn("--hostname-override", self.run_program("--help").stdout)

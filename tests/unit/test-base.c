@@ -172,6 +172,18 @@ static void fs_writes_reads_and_removes(void **state)
 	free(text);
 	assert_int_equal(fs_read(file, 4, &text, &len, &e), -1);
 	assert_int_equal(e.code, ERR_TOO_LARGE);
+	AUTO_FREE char *device = str_fmt("%s/device", dir);
+	struct stat st;
+
+	assert_int_equal(symlink("/dev/full", device), 0);
+	assert_int_equal(fs_write_named(device, "hello", 5, 0640, &e), -1);
+	assert_int_equal(e.os, ENOSPC);
+	assert_int_equal(lstat(device, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(fs_write_named(file, "hello, again", 12, 0640, &e), 0);
+	assert_int_equal(fs_read(file, 100, &text, &len, &e), 0);
+	assert_string_equal(text, "hello, again");
+	free(text);
 	assert_int_equal(symlink("/etc", link), 0);
 	AUTO_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(fs_open_beneath(fd, "escape/passwd", O_RDONLY, 0, &e), -1);

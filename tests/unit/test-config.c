@@ -556,6 +556,10 @@ static void test_outcomes(void **state)
 
 	(void)state;
 	assert_int_equal(load(NULL, (const char *[]){ "--version", NULL }, &c, &e), CONFIG_VERSION);
+	assert_int_equal(load(NULL, (const char *[]){ "--version=raw", NULL }, &c, &e),
+			 CONFIG_VERSION);
+	assert_int_equal(load(NULL, (const char *[]){ "--version=latest", NULL }, &c, &e), -1);
+	assert_non_null(strstr(e.text, "--version"));
 	assert_int_equal(load(NULL, (const char *[]){ "--help", NULL }, &c, &e), CONFIG_HELP);
 	assert_null(c);
 	assert_int_equal(config_load(3, missing, &c, &e), -1);
@@ -589,6 +593,25 @@ static void test_warnings(void **state)
 	assert_null(strstr(report, "KubeletPSI"));
 	assert_int_equal(c->max_pods, 2);
 	assert_int_equal(load(text, (const char *[]){ "--strict", NULL }, &strict, &e), -1);
+}
+
+/* What may hold credentials is in the configuration that is asked for, in no log. */
+static void test_secrets(void **state)
+{
+	static const char good[] = "staticPodURLHeader: {Authorization: [Bearer hush]}\n",
+			  bad[] = "staticPodURLHeader: {Authorization: Bearer hush}\n";
+	CLEANUP(config_freep) struct config *c = must_load(good, NULL);
+	AUTO_FREE char *report = conf_report(&c->notes);
+	struct config *none = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_non_null(strstr(c->configz, "hush"));
+	assert_non_null(strstr(report, "# not implemented: staticPodURLHeader="));
+	assert_null(strstr(report, "hush"));
+	assert_int_equal(load(bad, NULL, &none, &e), -1);
+	assert_non_null(strstr(e.text, "staticPodURLHeader"));
+	assert_null(strstr(e.text, "hush"));
 }
 
 static void test_configz(void **state)
@@ -671,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_refused_flags),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_configz),
 		cmocka_unit_test(test_drop_ins_after_defaults),
 		cmocka_unit_test(test_paths),
