@@ -37,13 +37,14 @@ static void load_bits(struct skelrule *r, uint32_t mask)
 	OP(r, MASK, .a = 0, .b = mask);
 }
 
-/* What a device's chain holds: everything else passes after one look. */
-static struct skelrule slot_rule(const char *chain, uint32_t mask)
+/* What a device's chain holds: everything else passes after one look, above all packets that
+ * somebody else marked with a number that has bits in common with our ids. */
+static struct skelrule slot_rule(const char *chain, unsigned slot, uint32_t mask)
 {
 	struct skelrule r = { .chain = chain };
 
-	load_bits(&r, mask);
-	OP(&r, IS_NOT, .a = 0, .b = 0);
+	load_bits(&r, peermarks_slot_bits(mask, 0));
+	OP(&r, IS, .a = 0, .b = peermarks_slot_bits(mask, slot + 1));
 	OP(&r, GOTO, .name = REWRITE);
 	return r;
 }
@@ -233,7 +234,7 @@ static bool same_frame(const struct frames *h, uint32_t mask, const struct peerm
 		if (!want->slot[i].dev)
 			continue;
 		slot_chain(i, name);
-		r = slot_rule(name, mask);
+		r = slot_rule(name, i, mask);
 		same = same && has_chain(h, name, want->slot[i].name) && has_rules(h, name, &r, 1);
 		chains++;
 	}
@@ -331,7 +332,7 @@ static void add_frame(struct nftbatch *b, uint32_t mask, const struct peermarks 
 		if (!want->slot[i].dev)
 			continue;
 		slot_chain(i, name);
-		r = slot_rule(name, mask);
+		r = slot_rule(name, i, mask);
 		add_chain(b, name, want->slot[i].name);
 		add_rule(b, &r);
 	}

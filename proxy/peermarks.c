@@ -77,26 +77,48 @@ static bool is_used(const struct peers *p, int dev)
 	return false;
 }
 
-static void keep_slots(const struct peermarks *have, struct peers *p)
+static bool is_there(const netstate_links *names, int dev)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (names->v[i].index == dev)
+			return true;
+	}
+	return false;
+}
+
+static void keep_slots(const struct peermarks *have, const netstate_links *names, struct peers *p)
 {
 	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
-		if (have->slot[i].dev && is_used(p, have->slot[i].dev))
+		if (is_there(names, have->slot[i].dev))
 			p->slot[i].dev = have->slot[i].dev;
 	}
+}
+
+/* The number of a slot that is free, else of one without senders; 0: there is none. */
+static unsigned spare_slot(const struct peers *p)
+{
+	unsigned spare = slot_of(p->slot, 0);
+
+	for (unsigned i = 0; !spare && i < PEERS_SLOTS; i++) {
+		if (!is_used(p, p->slot[i].dev))
+			spare = i + 1;
+	}
+	return spare;
 }
 
 static int take_slots(struct peers *p, struct err *e)
 {
 	for (size_t i = 0; i < p->senders.n; i++) {
-		unsigned free_slot = slot_of(p->slot, 0);
+		unsigned spare;
 
 		if (slot_of(p->slot, p->senders.v[i].dev))
 			continue;
-		if (!free_slot)
+		spare = spare_slot(p);
+		if (!spare)
 			return err_set(e, ERR_UNIMPLEMENTED,
 				       "other nodes' packets come in by more than %d devices",
 				       PEERS_SLOTS);
-		p->slot[free_slot - 1].dev = p->senders.v[i].dev;
+		p->slot[spare - 1].dev = p->senders.v[i].dev;
 	}
 	return 0;
 }
@@ -199,6 +221,32 @@ static int take_ids(struct peers *p, uint32_t slot, struct ids_of_slot *ids, str
 	return 0;
 }
 
+/* What is neither a sender's nor was needed for another one. */
+static void keep_gone(const struct peermarks *have, struct peers *p, uint32_t slot,
+		      const struct ids_of_slot *ids)
+{
+	if (have->slot[slot - 1].dev != p->slot[slot - 1].dev)
+		return;
+	for (size_t i = 0; i < have->marks.n; i++) {
+		const struct peermark *m = &have->marks.v[i];
+		uint32_t id = extract(m->mark, p->mask) & ids->max;
+
+		if (keeps(m, p->mask, slot) && id && !ids->used[id] &&
+		    !sender_at(p, p->slot[slot - 1].dev, m->mac))
+			vec_push(&p->gone, *m);
+	}
+}
+
+static void drop_empty_slot(struct peers *p, uint32_t slot)
+{
+	bool some = is_used(p, p->slot[slot - 1].dev);
+
+	for (size_t i = 0; !some && i < p->gone.n; i++)
+		some = keeps(&p->gone.v[i], p->mask, slot);
+	if (!some)
+		p->slot[slot - 1].dev = 0;
+}
+
 static int number_senders(const struct peermarks *have, struct peers *p, struct err *e)
 {
 	int r = 0;
@@ -211,7 +259,10 @@ static int number_senders(const struct peermarks *have, struct peers *p, struct 
 		ids.used = mem_calloc((size_t)ids.max + 1, sizeof(*ids.used));
 		keep_ids(have, p, slot, &ids);
 		r = take_ids(p, slot, &ids, e);
+		if (r == 0)
+			keep_gone(have, p, slot, &ids);
 		free(ids.used);
+		drop_empty_slot(p, slot);
 	}
 	return r;
 }
@@ -222,7 +273,7 @@ int peermarks_assign(const struct peermarks *have, const netstate_links *names, 
 	int r = 0;
 
 	p->mask = mask;
-	if (!p->senders.n) {
+	if (!p->senders.n && !have->marks.n) {
 		p->mask = 0;
 		return 0;
 	}
@@ -230,7 +281,7 @@ int peermarks_assign(const struct peermarks *have, const netstate_links *names, 
 		r = err_set(e, ERR_INVALID, "mark 0x%x has fewer than %d bits", mask,
 			    PEERMARKS_MIN_BITS);
 	if (r == 0)
-		keep_slots(have, p);
+		keep_slots(have, names, p);
 	if (r == 0)
 		r = take_slots(p, e);
 	if (r == 0)
@@ -238,9 +289,11 @@ int peermarks_assign(const struct peermarks *have, const netstate_links *names, 
 	if (r < 0) {
 		p->mask = 0;
 		memset(p->slot, 0, sizeof(p->slot));
-		p->senders.n = p->direct.n = 0;
+		p->senders.n = p->gone.n = p->direct.n = 0;
 		return -1;
 	}
+	if (!p->senders.n && !p->gone.n)
+		p->mask = 0;
 	name_slots(names, p);
 	return 0;
 }
@@ -263,6 +316,8 @@ void peermarks_of(const struct peers *p, struct peermarks *ret)
 		memcpy(one.mac, p->senders.v[i].mac, MAC_BYTES);
 		vec_push(&m.marks, one);
 	}
+	for (size_t i = 0; i < p->gone.n; i++)
+		vec_push(&m.marks, p->gone.v[i]);
 	if (m.marks.n)
 		qsort(m.marks.v, m.marks.n, sizeof(*m.marks.v), by_mark);
 	*ret = m;

@@ -2,7 +2,8 @@
  *
  * A mark is a number laid out over the bits of a mask, so that it can keep clear of bits that other
  * agents use: the device's slot in the upper part, never 0, and the sender's id in the rest. Live
- * connections carry marks: who has one keeps it.
+ * connections carry marks: who has one keeps it, and one whose sender is told apart no more (its
+ * Node was deleted, or says nothing) still leads there until the number is needed.
  */
 #pragma once
 
@@ -11,10 +12,7 @@
 /* What the kernel holds of an earlier time. */
 struct peermarks {
 	struct peers_slot slot[PEERS_SLOTS];
-	VEC(struct peermark {
-		uint32_t mark;
-		uint8_t mac[MAC_BYTES];
-	}) marks; /* sorted by mark */
+	VEC(struct peermark) marks; /* sorted by mark */
 };
 void peermarks_fini(struct peermarks *m);
 

@@ -424,6 +424,14 @@ static int pair_cmp(const void *a, const void *b)
 	return r ? r : prefix_cmp(&x->to, &y->to);
 }
 
+static int gone_cmp(const void *a, const void *b)
+{
+	const struct peermark *x = a, *y = b;
+
+	return x->mark != y->mark ? (x->mark < y->mark ? -1 : 1)
+				  : memcmp(x->mac, y->mac, MAC_BYTES);
+}
+
 static bool within(const struct prefix *outer, const struct prefix *inner)
 {
 	return outer->bits <= inner->bits && prefix_has(outer, &inner->addr);
@@ -495,6 +503,7 @@ void peers_copy(const struct peers *from, struct peers *ret)
 
 	memcpy(p.slot, from->slot, sizeof(p.slot));
 	COPY(&from->senders, &p.senders);
+	COPY(&from->gone, &p.gone);
 	COPY(&from->direct, &p.direct);
 	COPY(&from->symmetric, &p.symmetric);
 	COPY(&from->same_node, &p.same_node);
@@ -518,7 +527,8 @@ static bool same_list(const void *a, size_t n_a, const void *b, size_t n_b, size
 bool peers_equal(const struct peers *a, const struct peers *b)
 {
 	bool same = a->mask == b->mask && !memcmp(a->slot, b->slot, sizeof(a->slot)) &&
-		    SAME(a, b, senders, sender_cmp) && SAME(a, b, direct, direct_cmp) &&
+		    SAME(a, b, senders, sender_cmp) && SAME(a, b, gone, gone_cmp) &&
+		    SAME(a, b, direct, direct_cmp) &&
 		    SAME(a, b, symmetric, target_cmp) && SAME(a, b, same_node, pair_cmp);
 
 	for (size_t i = 0; same && i < a->senders.n; i++)
@@ -529,6 +539,7 @@ bool peers_equal(const struct peers *a, const struct peers *b)
 void peers_fini(struct peers *p)
 {
 	vec_fini(&p->senders);
+	vec_fini(&p->gone);
 	vec_fini(&p->direct);
 	vec_fini(&p->symmetric);
 	vec_fini(&p->same_node);

@@ -96,10 +96,17 @@ struct peers_slot {
 	char name[IFNAMSIZ];
 };
 
+/* The number of an Ethernet address, to which packets with it go. */
+struct peermark {
+	uint32_t mark;
+	uint8_t mac[MAC_BYTES];
+};
+
 struct peers {
 	uint32_t mask;                       /* bits of marks; 0: senders are not told apart */
 	struct peers_slot slot[PEERS_SLOTS]; /* devices, as marks number them */
 	VEC(struct peers_sender) senders;    /* sorted by device and address */
+	VEC(struct peermark) gone;           /* no sender's any more; connections may carry them */
 	VEC(struct peers_direct) direct;     /* sorted; those of one sender disjoint */
 	VEC(struct peers_target) symmetric;  /* sorted; those of one device disjoint */
 	VEC(struct peers_pair) same_node;    /* sorted, disjoint */

@@ -189,6 +189,25 @@ static void begin(struct probe *b)
 
 /* --- all of them --- */
 
+static void end_overdue(struct prober *p, int64_t now)
+{
+	for (size_t i = 0; i < p->probes.n; i++) {
+		if (p->probes.v[i]->fd >= 0 && p->probes.v[i]->due_usec <= now)
+			end(p->probes.v[i], false);
+	}
+}
+
+static void begin_due(struct prober *p, bool tried, int64_t now)
+{
+	for (size_t i = 0; i < p->probes.n && p->under_way < AT_ONCE; i++) {
+		struct probe *b = p->probes.v[i];
+
+		if (b->fd < 0 && b->tried == tried && b->due_usec <= now)
+			begin(b);
+	}
+}
+
+/* Whoever was never asked comes before those that do not answer. */
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct prober *p = userdata;
@@ -196,16 +215,9 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	for (size_t i = 0; i < p->probes.n; i++) {
-		struct probe *b = p->probes.v[i];
-
-		if (b->due_usec > now)
-			continue;
-		if (b->fd >= 0)
-			end(b, false);
-		else if (p->under_way < AT_ONCE)
-			begin(b);
-	}
+	end_overdue(p, now);
+	begin_due(p, false, now);
+	begin_due(p, true, now);
 	arm(p);
 	return 0;
 }

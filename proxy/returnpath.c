@@ -21,6 +21,8 @@ enum {
 	GAP_USEC = 500 * USEC_PER_MSEC,   /* a turn's own changes are news, too */
 	COST_FACTOR = 50,                 /* a turn's time is at most so small a part of all */
 	SETTLE_USEC = 3 * USEC_PER_SEC,   /* others have heard by then */
+	LOOK_USEC = 60 * USEC_PER_SEC,    /* not all that somebody changes is news */
+	PROOFS_USEC = 3 * USEC_PER_SEC,   /* who is there has answered by then */
 	FAILURES_MAX = 5,                 /* 32 s between tries */
 	SYSCTL_BYTES = 16
 };
@@ -41,13 +43,13 @@ struct returnpath {
 	struct map nodes;       /* name → struct peers_node */
 	char *published;        /* what the own Node says; NULL: nothing */
 	int64_t published_usec; /* since when; 0: it said so before we came */
-	bool started;
+	int64_t started_usec; /* 0: not yet */
 	unsigned failures;
 	int64_t not_before_usec; /* of the next turn */
 	struct peers last;       /* what the data plane was given, but for sentences */
 	bool given, inherits;
 	size_t incapable;
-	char **told;
+	struct map told; /* sentences */
 };
 
 /* --- looking --- */
@@ -310,18 +312,21 @@ static int check_kernel(const struct peers *want, bool v6, struct err *e)
 static void tell(struct returnpath *r, struct peers *p)
 {
 	char **lines = TAKE(p->incapable);
+	struct map said = { 0 };
 
 	for (size_t i = 0; lines && lines[i]; i++) {
-		if (!strv_has(r->told, lines[i]))
+		if (!map_get(&r->told, lines[i]))
 			log_v(2, "connections are masqueraded toward %s", lines[i]);
+		map_put(&said, lines[i], r);
 	}
 	/* while peers are asked, it is not worth a line */
 	if (strv_len(lines) != r->incapable && !prober_busy(r->prober))
 		log_info("connections are masqueraded toward %zu ranges of other nodes%s%s",
 			 strv_len(lines), lines ? "; " : "", lines ? lines[0] : "");
 	r->incapable = strv_len(lines);
-	strv_free(r->told);
-	r->told = lines;
+	strv_free(lines);
+	map_fini(&r->told);
+	r->told = said;
 }
 
 /* Whether others have heard of us. remaining: when not, how long it takes. */
@@ -372,8 +377,7 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 	struct returnplan plan = { 0 };
 	int result = 0;
 
-	if (returnplan_check(&l->rules, r->mask, e) < 0 ||
-	    dataplane_get_marks(r->dataplane, &l->links, &have, e) < 0 ||
+	if (dataplane_get_marks(r->dataplane, &l->links, &have, e) < 0 ||
 	    peermarks_assign(&have, &l->links, r->mask, &l->want, e) < 0 ||
 	    check_kernel(&l->want, has_v6(l->self), e) < 0)
 		result = -1;
@@ -386,16 +390,42 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 	return result;
 }
 
-/* Nobody is told apart, nothing is promised. What live connections use stays until the nodes are
- * known again. */
-static void withdraw(struct returnpath *r)
+/* Nothing is promised. keep: who is told apart stays, as live connections use it. */
+static void withdraw(struct returnpath *r, bool keep)
 {
-	struct peers none = { 0 };
+	struct peers p = { 0 };
 	struct err e;
 
+	if (keep)
+		peers_copy(&r->last, &p);
+	p.symmetric.n = 0;
 	publish(r, NULL);
-	if (give(r, &none, &e) < 0)
+	if (give(r, &p, &e) < 0)
 		log_err_warning(&e, "replies of other nodes' connections");
+	peers_fini(&p);
+}
+
+/* Somebody else's packets carry our bits: they must not be taken for replies. */
+static int yield_marks(struct returnpath *r, struct err *e)
+{
+	struct err failure;
+
+	withdraw(r, false);
+	if (returnpath_cleanup(&failure) < 0)
+		log_err_warning(&failure, "marks of somebody else");
+	return err_wrap(e, "marks");
+}
+
+/* What an earlier life proved is in the kernel, and holds until it is proven again. Services wait
+ * meanwhile, but not for nodes that are dead. */
+static bool awaits_proofs(const struct returnpath *r, int64_t *remaining_usec)
+{
+	int64_t left = r->started_usec + PROOFS_USEC - clock_mono_usec();
+
+	if (!r->inherits || r->given || left <= 0 || !prober_busy(r->prober))
+		return false;
+	*remaining_usec = left;
+	return true;
 }
 
 static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
@@ -405,21 +435,22 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 
 	*ret_again_usec = 0;
 	if (!r->mask) {
-		withdraw(r);
+		withdraw(r, false);
 		return returnpath_cleanup(e);
 	}
 	if (!map_get(&r->nodes, r->node_name))
 		return 0;
 	if (look(r, &l, e) < 0)
 		return -1;
+	if (returnplan_check(&l.rules, r->mask, e) < 0)
+		return yield_marks(r, e);
 	if (install(r, &l, e) < 0) {
-		withdraw(r);
+		withdraw(r, true);
 		return -1;
 	}
 	prober_want(r->prober, l.hops.v, l.hops.n);
 	tell(r, &l.want);
-	/* what an earlier life proved is in the kernel, and holds until it is proven again */
-	if (r->inherits && !r->given && prober_busy(r->prober))
+	if (awaits_proofs(r, ret_again_usec))
 		return 0;
 	record = peers_record(r->boot_id, l.self, &l.links, &l.addresses);
 	if (r->masquerade_all || !settled(r, record, ret_again_usec))
@@ -450,11 +481,15 @@ int returnpath_cleanup(struct err *e)
 
 /* --- when --- */
 
+/* The earlier of two wake-ups counts. */
 static void wake_in(struct returnpath *r, int64_t usec)
 {
-	if (!r->started || sd_event_source_get_enabled(r->timer, NULL) > 0)
+	uint64_t at = (uint64_t)(clock_mono_usec() + usec), set;
+
+	if (!r->started_usec || (sd_event_source_get_enabled(r->timer, NULL) > 0 &&
+			    sd_event_source_get_time(r->timer, &set) >= 0 && set <= at))
 		return;
-	sd_event_source_set_time_relative(r->timer, (uint64_t)usec);
+	sd_event_source_set_time(r->timer, at);
 	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
 }
 
@@ -463,7 +498,8 @@ static void wake(void *ctx)
 	struct returnpath *r = ctx;
 	int64_t gap = r->not_before_usec - clock_mono_usec();
 
-	if (!r->mask && r->given)
+	/* tries that fail keep their pauses */
+	if ((!r->mask && r->given) || r->failures)
 		return;
 	wake_in(r, gap > GATHER_USEC ? gap : GATHER_USEC);
 }
@@ -482,8 +518,8 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 	r->not_before_usec = begin + (cost > GAP_USEC ? cost : GAP_USEC);
 	if (result == 0) {
 		r->failures = 0;
-		if (again)
-			wake_in(r, again);
+		if (again || r->mask)
+			wake_in(r, again ? again : LOOK_USEC);
 		r->turned(r->ctx);
 		return 0;
 	}
@@ -547,7 +583,7 @@ void returnpath_free(struct returnpath *r)
 		peers_node_free(value);
 	map_fini(&r->nodes);
 	peers_fini(&r->last);
-	strv_free(r->told);
+	map_fini(&r->told);
 	free(r->published);
 	free(r->node_name);
 	free(r->boot_id);
@@ -580,7 +616,7 @@ static void take_own(struct returnpath *r, const Core__Node *node)
 		return;
 	free(r->published);
 	r->published = mem_strdup(said);
-	r->published_usec = r->started ? clock_mono_usec() : 0;
+	r->published_usec = r->started_usec ? clock_mono_usec() : 0;
 	wake(r);
 }
 
@@ -607,7 +643,7 @@ void returnpath_remove_node(struct returnpath *r, const char *name)
 
 void returnpath_start(struct returnpath *r)
 {
-	r->started = true;
+	r->started_usec = clock_mono_usec();
 	wake(r);
 }
 

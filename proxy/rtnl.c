@@ -668,6 +668,29 @@ int rtnl_neighbour(struct rtnl *r, enum rtnl_op op, const struct netstate_neighb
 
 /* --- news --- */
 
+/* Neighbours come and go with traffic: only tunnel ends and what somebody set for good matter. */
+static bool matters(const struct nlmsghdr *h)
+{
+	const struct ndmsg *n = mnl_nlmsg_get_payload(h);
+
+	if (h->nlmsg_type != RTM_NEWNEIGH && h->nlmsg_type != RTM_DELNEIGH)
+		return true;
+	return mnl_nlmsg_get_payload_len(h) >= sizeof(*n) &&
+	       ((n->ndm_family == AF_BRIDGE && (n->ndm_flags & NTF_SELF)) ||
+		(n->ndm_state & NUD_PERMANENT));
+}
+
+static bool any_matters(const void *bytes, size_t len)
+{
+	const struct nlmsghdr *h = bytes;
+
+	for (int left = (int)len; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		if (matters(h))
+			return true;
+	}
+	return false;
+}
+
 static int on_news(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
 	struct rtnl *r = userdata;
@@ -680,7 +703,7 @@ static int on_news(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	/* what the news say is looked up afterwards, so lost ones (ENOBUFS) cost nothing */
 	while ((n = mnl_socket_recvfrom(r->news, r->reply, sizeof(r->reply))) > 0 ||
 	       errno == ENOBUFS || errno == EINTR || errno == ENOSPC)
-		any = true;
+		any |= n <= 0 || any_matters(r->reply, (size_t)n);
 	if (any)
 		r->changed(r->ctx);
 	return 0;
@@ -689,7 +712,8 @@ static int on_news(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 int rtnl_watch(struct rtnl *r, sd_event *loop, void (*changed)(void *ctx), void *ctx, struct err *e)
 {
 	unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-			  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE;
+			  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
+			  1u << (RTNLGRP_IPV6_RULE - 1) | RTMGRP_NEIGH;
 	int code;
 
 	if (open_socket(&r->news, groups, e) < 0)

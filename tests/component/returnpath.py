@@ -535,6 +535,7 @@ def scenario_foreign_changes_are_healed(cluster):
                    ["nft", "flush", "map", "netdev", "keelson", "senders"], ["ip", "rule", "del", "pref", "75"],
                    ["ip", "-6", "rule", "del", "pref", "75"], ["ip", "route", "flush", "table", "7501"],
                    ["nft", "flush", "map", "ip", "keelson", "senders"], ["nft", "flush", "ruleset"]):
+        time.sleep(1.5)     # news of the last repair are over: this damage must be heard of itself
         node.exec(*damage)
         wait(lambda: looked(cluster, node) == before, 8,
              lambda: f"{damage}: {looked(cluster, node)} {before} {cluster.log(2)[-800:]}")
@@ -570,6 +571,83 @@ def scenario_incapable_peer(cluster):
     wait(lambda: cluster.masqueraded() == cluster.incapable(), 10, lambda: cluster.masqueraded())
 
 
+def scenario_node_that_vanishes(cluster):
+    """A Node that is deleted and made anew, or says nothing any more: what it passed on before goes on."""
+    conns = held_connections(cluster)
+    ask_all(conns, "before")
+    cluster.call("DELETE", "/api/v1/nodes/n1")
+    wait(lambda: not [e for e in cluster.elements(2, "ip", "senders") if "02:00:00:00:00:01" in str(e)], 10, "n1 is known still")
+    ask_all(conns, "without the Node")
+    cluster.add_node(1)
+    cluster.settled(cluster.senders())
+    ask_all(conns, "with the Node again")
+    cluster.stop(1)
+    cluster.start(1, "--return-path-mark=0")
+    wait(lambda: cluster.masqueraded() == {1: 0, 2: 4, 3: 4}, 20, lambda: cluster.masqueraded())
+    ask_all(conns, "while n1 returns nothing")
+    cluster.stop(2, signal.SIGKILL)
+    cluster.start(2)
+    wait(lambda: cluster.masqueraded().get(2) == 4, 20, lambda: cluster.masqueraded())
+    ask_all(conns, "after n2's proxy restarted")
+    cluster.stop(1)
+    cluster.start(1)
+    cluster.settled(cluster.senders())
+    ask_all(conns, "when n1 returns replies again")
+    for c in conns:
+        c.close()
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
+
+
+def scenario_dead_nodes(cluster):
+    """Hundreds of Nodes whose machines are off: a new life serves at once, and the living ones keep their clients."""
+    n1 = cluster.lab.nodes[1]
+    names = [f"dead{i}" for i in range(400)]
+    n1.ip("addr", "add", "192.168.48.1/22", "dev", "eth0")
+    n1.ip("-6", "addr", "add", "fd50::1:1/64", "dev", "eth0", "nodad")
+    info = cluster.node(1)["status"]["nodeInfo"]
+    for i, name in enumerate(names):
+        four, six = f"192.168.{48 + i // 250}.{2 + i % 250}", f"fd50::dead:{i}"
+        links = {a: f"02:dd:00:00:{i >> 8:02x}:{i & 255:02x}" for a in (four, six)}
+        said = json.dumps({"bootID": cluster.boot_id(), "links": links})
+        cluster.call("POST", "/api/v1/nodes", {"metadata": {"name": name, "annotations": {"keelson.io/return-path": said}}})
+        status = {"addresses": [{"type": "InternalIP", "address": a} for a in (four, six)], "nodeInfo": info}
+        cluster.call("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, "application/merge-patch+json")
+    try:
+        wait(lambda: len(cluster.elements(1, "ip", "senders")) > len(names), 10, "senders")
+        cluster.stop(1, signal.SIGKILL)
+        seen, start = cluster.log(1).count("programming starts"), time.monotonic()
+        cluster.start(1)
+        wait(lambda: cluster.log(1).count("programming starts") > seen, 30, lambda: cluster.log(1)[-800:])
+        check(time.monotonic() - start < 7, f"services wait {time.monotonic() - start:.1f} s")
+        wait(lambda: cluster.masqueraded().get(1) == 2 * len(names), 20, lambda: cluster.masqueraded())
+    finally:
+        for name in names:
+            cluster.call("DELETE", f"/api/v1/nodes/{name}")
+        n1.ip("addr", "del", "192.168.48.1/22", "dev", "eth0")
+        n1.ip("-6", "addr", "del", "fd50::1:1/64", "dev", "eth0")
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
+
+
+def scenario_numbers_of_somebody_else(cluster):
+    """Packets that somebody numbers for traffic control, without an IP rule: none is lost."""
+    n2 = cluster.lab.nodes[2]
+    for number in ("0x5", "0x37f", "0x4000"):
+        n2.exec("nft", f"""
+            table inet somebody {{
+                chain f {{ type filter hook forward priority 0; ct mark 0 meta mark set {number}; }}
+                chain o {{ type filter hook output priority 0; ct mark 0 meta mark set {number}; }}
+            }}""")
+        try:
+            for ns in ("p21", "n2"):
+                for family in FAMILIES:
+                    front = ("192.168.50.3", 30000 + cluster.ports["third"]) if family == "IPv4" else \
+                        ("fd50::3", 30000 + cluster.ports["third"])
+                    got = cluster.netlab.probe(cluster.ns(ns), "TCP", *front, timeout=1.5)
+                    check(isinstance(got, tuple) and got[0] == "third", f"{ns} {family} mark {number}: {got}")
+        finally:
+            n2.exec("nft", "delete table inet somebody")
+
+
 def scenario_marks_of_somebody_else(cluster):
     """An IP rule that looks at our bits: told, taken back, and again when it is gone."""
     n3 = cluster.lab.nodes[3]
@@ -577,8 +655,10 @@ def scenario_marks_of_somebody_else(cluster):
     wait(lambda: "choose bits that nobody uses" in cluster.log(3), 10, lambda: cluster.log(3)[-600:])
     wait(lambda: not cluster.record(3), 10, "n3 still says that it returns replies")
     wait(lambda: cluster.masqueraded()[1] == 4, 10, lambda: cluster.masqueraded())
+    wait(lambda: len(cluster.elements(1, "ip", "symmetric")) == 2, 5, "symmetric")
     got = cluster.netlab.probe(cluster.lab.client, "TCP", *front_of(cluster, "third", "NodePort", "IPv4"))
     check(got == ("third", "192.168.50.1"), got)
+    check(not n3.exec("ip", "rule", "show", "pref", "75"), "somebody else's packets are taken for replies")
     n3.ip("rule", "del", "pref", "900")
     wait(lambda: cluster.record(3), 40, "n3 says nothing again")
     cluster.settled(cluster.senders())
@@ -691,12 +771,34 @@ def scenario_devices_come_and_go(cluster):
     table(cluster)
 
 
+def scenario_tunnel_end_changes(cluster):
+    """n2's tunnel end has another Ethernet address; nothing but the others' neighbours says so."""
+    new, n2 = "02:bb:00:00:00:02", cluster.lab.nodes[2]
+    permanent = [(m, f, via) for m in (1, 3) for f, via in (("-4", f"10.244.{m}.0"), ("-6", f"fd44:{m}::"))]
+    time.sleep(3)
+    n2.ip("link", "set", "flannel.1", "address", new)
+    for m, family, via in permanent:    # the kernel forgot them
+        n2.ip(family, "neigh", "replace", via, "lladdr", cluster.mac(m), "dev", "flannel.1", "nud", "permanent")
+    for m in (1, 3):
+        node = cluster.lab.nodes[m]
+        for family, via in (("-4", "10.244.2.0"), ("-6", "fd44:2::")):
+            node.ip(family, "neigh", "replace", via, "lladdr", new, "dev", "flannel.1", "nud", "permanent")
+        node.exec("bridge", "fdb", "append", new, "dev", "flannel.1", "dst", "192.168.50.2")
+        node.exec("bridge", "fdb", "del", cluster.mac(2), "dev", "flannel.1", "dst", "192.168.50.2")
+    for place in ("local", "third"):
+        for family, address in (("IPv4", "192.168.50.2"), ("IPv6", "fd50::2")):
+            want = (place, SOURCES["client"][FIELD[family]])
+            wait(lambda: cluster.netlab.probe(cluster.lab.client, "TCP", address, 30000 + cluster.ports[place]) == want, 8,
+                 lambda: f"{place} {family}: {cluster.elements(1, 'ip', 'senders')}")
+
+
 LABS = (
     (Link, (scenario_table, scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
-            scenario_incapable_peer, scenario_marks_of_somebody_else, scenario_no_forwarding,
+            scenario_incapable_peer, scenario_node_that_vanishes, scenario_dead_nodes, scenario_numbers_of_somebody_else,
+            scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
             scenario_cleanup_takes_back, scenario_without_the_right)),
-    (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go)),
+    (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go, scenario_tunnel_end_changes)),
     (Routed, (scenario_table, scenario_restart_changes_nothing)),
 )
 

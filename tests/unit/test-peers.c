@@ -352,6 +352,57 @@ static void marks_stay_with_their_senders(void **state)
 	vec_fini(&links);
 }
 
+/* Connections of a node that says nothing any more, or was deleted, go on: its mark still leads to
+ * it, is its own again when it comes back, and another one's only when there is no other left. */
+static void marks_outlive_their_senders(void **state)
+{
+	netstate_links links = links_of_n1();
+	struct peers one = { 0 }, none = { 0 }, back = { 0 }, crowd = { 0 }, other = { 0 };
+	struct peermarks nothing = { 0 }, have, still, moved = { 0 };
+	struct err e;
+
+	(void)state;
+	add_sender(&one, LAN, 1);
+	add_sender(&one, LAN, 2);
+	assert_int_equal(peermarks_assign(&nothing, &links, 0x1f, &one, &e), 0);
+	peermarks_of(&one, &have);
+	assert_int_equal(peermarks_assign(&have, &links, 0x1f, &none, &e), 0);
+	assert_int_equal(none.mask, 0x1f);
+	assert_int_equal(none.slot[0].dev, LAN);
+	peermarks_of(&none, &still);
+	assert_int_equal(still.marks.n, 2);
+	assert_memory_equal(still.marks.v, have.marks.v, 2 * sizeof(*have.marks.v));
+
+	add_sender(&back, LAN, 2);
+	assert_int_equal(peermarks_assign(&still, &links, 0x1f, &back, &e), 0);
+	assert_int_equal(back.senders.v[0].mark, one.senders.v[1].mark);
+	assert_int_equal(back.gone.n, 1);
+	assert_false(peers_equal(&back, &none));
+
+	/* seven ids: those of the two that went are taken last */
+	for (unsigned i = 3; i < 9; i++)
+		add_sender(&crowd, LAN, i);
+	assert_int_equal(peermarks_assign(&still, &links, 0x1f, &crowd, &e), 0);
+	assert_int_equal(crowd.gone.n, 1);
+	for (size_t i = 0; i + 1 < crowd.senders.n; i++)
+		assert_true(crowd.senders.v[i].mark > have.marks.v[1].mark);
+
+	/* a device that is gone takes its marks with it */
+	vec_push(&moved.marks, have.marks.v[0]);
+	moved.slot[0].dev = 77;
+	assert_int_equal(peermarks_assign(&moved, &links, 0x1f, &other, &e), 0);
+	assert_int_equal(other.mask, 0);
+	peers_fini(&one);
+	peers_fini(&none);
+	peers_fini(&back);
+	peers_fini(&crowd);
+	peers_fini(&other);
+	peermarks_fini(&have);
+	peermarks_fini(&still);
+	peermarks_fini(&moved);
+	vec_fini(&links);
+}
+
 static void marks_run_out(void **state)
 {
 	netstate_links links = links_of_n1();
@@ -513,6 +564,7 @@ int main(void)
 		cmocka_unit_test(the_record_is_read_back),
 		cmocka_unit_test(pairs_of_one_node),
 		cmocka_unit_test(marks_stay_with_their_senders),
+		cmocka_unit_test(marks_outlive_their_senders),
 		cmocka_unit_test(marks_run_out),
 		cmocka_unit_test(slots_follow_devices),
 		cmocka_unit_test(somebody_elses_rules_are_seen),
