@@ -623,11 +623,27 @@ static void name_hugepages(struct node *n)
 	}
 }
 
+/* Its file system is what the node has to give, from the first status on; drivers and plugins,
+ * which are pods themselves, mount what is below it as directories that exist. */
+static int make_directories(const struct node *n, struct err *e)
+{
+	static const char *const below[] = { "", "/pods", "/plugins", "/plugins_registry",
+					     "/pod-resources" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+		AUTO_FREE char *path = str_fmt("%s%s", n->config->root_dir, below[i]);
+
+		if (fs_mkdir_all(path, ROOT_DIR_MODE, e) < 0)
+			return err_wrap(e, "--root-dir");
+	}
+	if (fs_mkdir_all(n->config->pod_logs_dir, ROOT_DIR_MODE, e) < 0)
+		return err_wrap(e, "podLogsDir");
+	return 0;
+}
+
 static int read_facts(struct node *n, struct err *e)
 {
-	/* its file system is what the node has to give, from the first status on */
-	if (fs_mkdir_all(n->config->root_dir, ROOT_DIR_MODE, e) < 0 ||
-	    machine_read(n->config->root_dir, &n->machine, e) < 0 ||
+	if (make_directories(n, e) < 0 || machine_read(n->config->root_dir, &n->machine, e) < 0 ||
 	    machine_check(&n->machine, n->config, e) < 0 ||
 	    kube_hostname(n->config->hostname_override, &n->name, e) < 0 ||
 	    nodeaddr_parse(n->config->node_ip, &n->asked_ips, e) < 0)

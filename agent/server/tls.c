@@ -109,9 +109,6 @@ static int load_client_ca(SSL_CTX *ctx, const char *file, struct err *e)
 {
 	STACK_OF(X509_NAME) * names;
 
-	/* OpenSSL calls a missing file "system lib" */
-	if (access(file, R_OK) < 0)
-		return err_os(e, errno, "open %s", file);
 	if (!SSL_CTX_load_verify_locations(ctx, file, NULL))
 		return ssl_err(e, file);
 	names = SSL_load_client_CA_file(file);
@@ -146,15 +143,28 @@ static int fill_ctx(const struct tls *t, SSL_CTX *ctx, struct err *e)
 	return t->files[FILE_CA] ? load_client_ca(ctx, t->files[FILE_CA], e) : 0;
 }
 
+/* OpenSSL calls a missing file "system lib" */
+static int check_readable(const struct tls *t, struct err *e)
+{
+	for (int i = 0; i < FILE_COUNT; i++) {
+		if (t->files[i] && access(t->files[i], R_OK) < 0)
+			return err_os(e, errno, "open %s", t->files[i]);
+	}
+	return 0;
+}
+
 static int load(struct tls *t, struct err *e)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
 	if (!ctx)
 		return ssl_err(e, "TLS");
-	if (fill_ctx(t, ctx, e) < 0) {
+	if (check_readable(t, e) < 0 || fill_ctx(t, ctx, e) < 0) {
 		SSL_CTX_free(ctx);
-		return err_wrap(e, "serving certificate");
+		/* whatever is wrong with a file: whoever writes it may not be done yet */
+		if (e && e->code == ERR_INVALID)
+			e->code = ERR_UNAVAILABLE;
+		return err_wrap(e, "serving certificate or client CA");
 	}
 	SSL_CTX_free(t->ctx);
 	t->ctx = ctx;

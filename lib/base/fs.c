@@ -102,21 +102,36 @@ int fs_write_named(const char *path, const void *data, size_t len, mode_t mode, 
 	return r ? err_os(e, -r, "write %s", path) : 0;
 }
 
+/* What is there already is a directory, or the way to it ends here. */
+static int mkdir_once(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	if (stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
 int fs_mkdir_all(const char *path, mode_t mode, struct err *e)
 {
 	AUTO_FREE char *copy = mem_strdup(path);
+	int r = 0;
 
 	for (char *p = copy + 1; *copy && *p; p++) {
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
-			return err_os(e, errno, "mkdir %s", copy);
+		r = mkdir_once(copy, mode);
+		if (r < 0)
+			return err_os(e, -r, "mkdir %s", copy);
 		*p = '/';
 	}
-	if (mkdir(copy, mode) < 0 && errno != EEXIST)
-		return err_os(e, errno, "mkdir %s", path);
-	return 0;
+	r = mkdir_once(copy, mode);
+	return r < 0 ? err_os(e, -r, "mkdir %s", path) : 0;
 }
 
 /* Whoever filled the tree may have made it deeper than our stack and descriptors go: what lies

@@ -2,6 +2,7 @@
  * library. */
 #include "base/log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REPEAT_SLOTS = 64, REPEAT_WINDOW_SEC = 60, LINE_MAX_BYTES = 2048 };
+enum { REPEAT_SLOTS = 64, REPEAT_WINDOW_SEC = 60, LINE_MAX_BYTES = 2048, READER_WAIT_MSEC = 100 };
 
 struct repeat {
 	unsigned hash;
@@ -21,7 +22,7 @@ static struct {
 	pthread_mutex_t lock;
 	const char *program;
 	int verbosity;
-	unsigned long lines;
+	unsigned long lines, lost;
 	struct repeat repeats[REPEAT_SLOTS];
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER, .program = "keelson" };
 
@@ -72,6 +73,15 @@ static int repeat_check(const char *text, time_t now)
 	return swallowed;
 }
 
+/* A reader that is stuck must not hold the daemon: a pipe that can be written to has room for a
+ * line of ours, and one that cannot is given a moment. */
+static bool has_reader(void)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&fd, 1, state.lost ? 0 : READER_WAIT_MSEC) != 0;
+}
+
 static void emit(enum log_level level, const char *file, int line, const char *text, int swallowed)
 {
 	static const char letters[] = "EWI";
@@ -91,12 +101,17 @@ static void emit(enum log_level level, const char *file, int line, const char *t
 		n = sizeof(out) - 1;
 	if (swallowed > 0 && n < sizeof(out) - 40)
 		n += (size_t)snprintf(out + n, sizeof(out) - n, " repeated=%d", swallowed);
+	if (state.lost && n < sizeof(out) - 40)
+		n += (size_t)snprintf(out + n, sizeof(out) - n, " lost=%lu", state.lost);
 	if (n > sizeof(out) - 2)
 		n = sizeof(out) - 2;
 	out[n++] = '\n';
 	/* a full or closed stderr must not stop the daemon */
-	if (write(STDERR_FILENO, out, n) < 0)
+	if (!has_reader() || write(STDERR_FILENO, out, n) < 0) {
+		state.lost++;
 		return;
+	}
+	state.lost = 0;
 	state.lines++;
 }
 

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/job.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -184,6 +185,8 @@ static void fs_writes_reads_and_removes(void **state)
 	assert_int_equal(fs_read(file, 100, &text, &len, &e), 0);
 	assert_string_equal(text, "hello, again");
 	free(text);
+	assert_int_equal(fs_mkdir_all(file, 0755, &e), -1);
+	assert_int_equal(e.os, ENOTDIR);
 	assert_int_equal(symlink("/etc", link), 0);
 	AUTO_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(fs_open_beneath(fd, "escape/passwd", O_RDONLY, 0, &e), -1);
@@ -325,6 +328,34 @@ static void stuck_foreign_jobs_hold_up_nobody(void **state)
 	}
 }
 
+/* Nobody reads: the line is lost, not we. Once somebody does, the next line says how many. */
+static void log_outlives_a_stuck_reader(void **state)
+{
+	AUTO_FD before = dup(STDERR_FILENO);
+	char text[65536] = { 0 };
+	ssize_t n;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], text, sizeof(text)) > 0)
+		;
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	log_info("into nowhere");
+	log_info("into nowhere again");
+	while (read(ends[0], text, sizeof(text)) > 0)
+		;
+	log_info("heard");
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	n = read(ends[0], text, sizeof(text) - 1);
+	close(ends[0]);
+	close(ends[1]);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "] heard lost=2\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +369,7 @@ int main(void)
 		cmocka_unit_test(vec_keeps_order_on_remove),
 		cmocka_unit_test(fs_writes_reads_and_removes),
 		cmocka_unit_test(fs_removes_trees_of_any_depth),
+		cmocka_unit_test(log_outlives_a_stuck_reader),
 		cmocka_unit_test(jobs_move_data_in_and_out),
 		cmocka_unit_test(stuck_foreign_jobs_hold_up_nobody),
 	};
