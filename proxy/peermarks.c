@@ -164,24 +164,27 @@ static uint32_t max_id(uint32_t mask)
 	return id_bits(mask) < 16 ? (1u << id_bits(mask)) - 1 : UINT16_MAX;
 }
 
-/* Ids above all that were there first: connections may still carry those that are free now. */
-static uint32_t free_id(const bool *used, uint32_t highest, uint32_t max)
+struct ids_of_slot {
+	bool *used, *known; /* by id: a sender's; was there before */
+	uint32_t max;
+};
+
+/* Where the address's end says: should what the kernel holds be lost, it is mostly the same again.
+ * Ids that were there before come last: connections may still carry them. */
+static uint32_t free_id(const struct ids_of_slot *ids, const uint8_t *mac)
 {
-	for (uint32_t i = highest + 1; i <= max; i++) {
-		if (!used[i])
-			return i;
-	}
-	for (uint32_t i = 1; i <= highest; i++) {
-		if (!used[i])
-			return i;
+	uint32_t first = (uint32_t)(mac[4] << 8 | mac[5]);
+
+	for (int known = 0; known < 2; known++) {
+		for (uint32_t i = 0; i < ids->max; i++) {
+			uint32_t id = 1 + (first + i) % ids->max;
+
+			if (!ids->used[id] && ids->known[id] == known)
+				return id;
+		}
 	}
 	return 0;
 }
-
-struct ids_of_slot {
-	bool *used; /* by id */
-	uint32_t highest, max;
-};
 
 static void keep_ids(const struct peermarks *have, struct peers *p, uint32_t slot,
 		     struct ids_of_slot *ids)
@@ -191,8 +194,8 @@ static void keep_ids(const struct peermarks *have, struct peers *p, uint32_t slo
 		uint32_t number = extract(m->mark, p->mask);
 		struct peers_sender *s;
 
-		if (number >> id_bits(p->mask) == slot && (number & ids->max) > ids->highest)
-			ids->highest = number & ids->max;
+		if (number >> id_bits(p->mask) == slot)
+			ids->known[number & ids->max] = true;
 		s = sender_at(p, p->slot[slot - 1].dev, m->mac);
 		if (s && keeps(m, p->mask, slot) && (number & ids->max)) {
 			s->mark = m->mark;
@@ -209,13 +212,11 @@ static int take_ids(struct peers *p, uint32_t slot, struct ids_of_slot *ids, str
 
 		if (s->dev != p->slot[slot - 1].dev || s->mark)
 			continue;
-		id = free_id(ids->used, ids->highest, ids->max);
+		id = free_id(ids, s->mac);
 		if (!id)
 			return err_set(e, ERR_INVALID, "mark 0x%x has room for %u nodes a device",
 				       p->mask, ids->max);
 		ids->used[id] = true;
-		if (id > ids->highest)
-			ids->highest = id;
 		s->mark = deposit(slot << id_bits(p->mask) | id, p->mask);
 	}
 	return 0;
@@ -257,11 +258,13 @@ static int number_senders(const struct peermarks *have, struct peers *p, struct 
 		if (!p->slot[slot - 1].dev)
 			continue;
 		ids.used = mem_calloc((size_t)ids.max + 1, sizeof(*ids.used));
+		ids.known = mem_calloc((size_t)ids.max + 1, sizeof(*ids.known));
 		keep_ids(have, p, slot, &ids);
 		r = take_ids(p, slot, &ids, e);
 		if (r == 0)
 			keep_gone(have, p, slot, &ids);
 		free(ids.used);
+		free(ids.known);
 		drop_empty_slot(p, slot);
 	}
 	return r;

@@ -3,7 +3,8 @@
  * A mark is a number laid out over the bits of a mask, so that it can keep clear of bits that other
  * agents use: the device's slot in the upper part, never 0, and the sender's id in the rest. Live
  * connections carry marks: who has one keeps it, and one whose sender is told apart no more (its
- * Node was deleted, or says nothing) still leads there until the number is needed.
+ * Node was deleted, or says nothing) still leads there until the number is needed. What an Ethernet
+ * address gets first depends on it alone.
  */
 #pragma once
 

@@ -598,6 +598,22 @@ def scenario_node_that_vanishes(cluster):
     wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
 
 
+def scenario_lost_while_away(cluster):
+    """Somebody flushes everything while the proxy is dead: the marks are the same again."""
+    conns = held_connections(cluster)
+    ask_all(conns, "before")
+    for damage in (["nft", "delete", "table", "netdev", "keelson"], ["ip", "rule", "del", "pref", "75"],
+                   ["ip", "route", "flush", "table", "7501"], ["nft", "flush", "ruleset"]):
+        cluster.stop(2, signal.SIGKILL)
+        cluster.lab.nodes[2].exec(*damage)
+        cluster.start(2)
+        wait(lambda: cluster.masqueraded().get(2) == 0, 20, lambda: cluster.masqueraded())
+        time.sleep(1)
+        ask_all(conns, f"after {' '.join(damage)}")
+    for c in conns:
+        c.close()
+
+
 def scenario_dead_nodes(cluster):
     """Hundreds of Nodes whose machines are off: a new life serves at once, and the living ones keep their clients."""
     n1 = cluster.lab.nodes[1]
@@ -794,8 +810,8 @@ def scenario_tunnel_end_changes(cluster):
 
 LABS = (
     (Link, (scenario_table, scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
-            scenario_incapable_peer, scenario_node_that_vanishes, scenario_dead_nodes, scenario_numbers_of_somebody_else,
-            scenario_marks_of_somebody_else, scenario_no_forwarding,
+            scenario_incapable_peer, scenario_node_that_vanishes, scenario_lost_while_away, scenario_dead_nodes,
+            scenario_numbers_of_somebody_else, scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
             scenario_cleanup_takes_back, scenario_without_the_right)),
     (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go, scenario_tunnel_end_changes)),
