@@ -233,14 +233,17 @@ bool nftlist_equal(const struct nftlist *a, const struct nftlist *b)
 	return a->len == b->len && (!a->len || !memcmp(a->p, b->p, a->len));
 }
 
+/* Three bytes are four letters: there are as many keys as services. */
 static void key_text(enum nftset set, const uint8_t *key, size_t len, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	*out++ = (char)('A' + set);
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[key[i] >> 4];
-		*out++ = digits[key[i] & 15];
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t three = (uint32_t)key[i] << 16;
+
+		three |= i + 1 < len ? (uint32_t)key[i + 1] << 8 : 0;
+		three |= i + 2 < len ? key[i + 2] : 0;
+		for (int shift = 18; shift >= 0; shift -= 6)
+			*out++ = (char)('0' + (three >> shift & 0x3f));
 	}
 	*out = 0;
 }

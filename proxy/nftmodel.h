@@ -134,7 +134,7 @@ int nftref_compare(const struct nftref *a, const struct nftref *b); /* set and k
 bool nftlist_equal(const struct nftlist *a, const struct nftlist *b);
 
 /* Set and key as text without spaces, for maps. */
-enum { NFT_KEY_TEXT = 2 + 2 * NFT_KEY_MAX };
+enum { NFT_KEY_TEXT = 2 + 4 * ((NFT_KEY_MAX + 2) / 3) };
 void nftelem_key(const struct nftelem *e, enum dataplane_family f, char *out /* NFT_KEY_TEXT */);
 void nftref_key(const struct nftref *e, char *out);
 

@@ -22,12 +22,13 @@ static bool is_family(const struct addr *a, enum dataplane_family f)
 static bool reachable_from_outside(const struct svc *svc, const struct svcport *port,
 				   enum dataplane_family f)
 {
+	const struct svcaddresses *a = svc_addresses(svc);
 	bool some = port->node_port;
 
-	for (size_t i = 0; i < svc->vips.n; i++)
-		some |= is_family(&svc->vips.v[i], f);
-	for (size_t i = 0; i < svc->external_ips.n; i++)
-		some |= is_family(&svc->external_ips.v[i], f);
+	for (size_t i = 0; i < a->vips.n; i++)
+		some |= is_family(&a->vips.v[i], f);
+	for (size_t i = 0; i < a->external_ips.n; i++)
+		some |= is_family(&a->external_ips.v[i], f);
 	return some;
 }
 
@@ -83,16 +84,17 @@ static void add_external_fronts(struct svcmodel *m, const struct svc *svc,
 				const struct svcport *port, bool any)
 {
 	struct svcfront front = external_front(m, svc, any);
+	const struct svcaddresses *a = svc_addresses(svc);
 
 	front.port = port->port;
 	front.kind = SVC_VIP;
 	front.firewall = m->source_ranges.n;
-	for (size_t i = 0; i < svc->vips.n; i++)
-		add_address_front(m, front, &svc->vips.v[i]);
+	for (size_t i = 0; i < a->vips.n; i++)
+		add_address_front(m, front, &a->vips.v[i]);
 	front.kind = SVC_EXTERNAL_IP;
 	front.firewall = false;
-	for (size_t i = 0; i < svc->external_ips.n; i++)
-		add_address_front(m, front, &svc->external_ips.v[i]);
+	for (size_t i = 0; i < a->external_ips.n; i++)
+		add_address_front(m, front, &a->external_ips.v[i]);
 	if (port->node_port) {
 		front.kind = SVC_NODE_PORT;
 		front.port = port->node_port;
@@ -131,12 +133,13 @@ static void add_range(struct svcmodel *m, const struct prefix *p)
 
 static void read_ranges(struct svcmodel *m, const struct svc *svc, const struct addr *node_ip)
 {
+	const struct svcaddresses *a = svc_addresses(svc);
 	bool node = false;
 
 	if (svc->any_source[m->family])
 		return;
-	for (size_t i = 0; i < svc->source_ranges.n; i++) {
-		const struct prefix *p = &svc->source_ranges.v[i];
+	for (size_t i = 0; i < a->source_ranges.n; i++) {
+		const struct prefix *p = &a->source_ranges.v[i];
 
 		if (!is_family(&p->addr, m->family))
 			continue;
@@ -144,8 +147,8 @@ static void read_ranges(struct svcmodel *m, const struct svc *svc, const struct 
 		add_range(m, p);
 	}
 	/* where the node holds the balancer's address, its own requests come from that address */
-	for (size_t i = 0; node && i < svc->vips.n; i++) {
-		struct prefix p = prefix_of(&svc->vips.v[i], (uint8_t)(8 * svc->vips.v[i].len));
+	for (size_t i = 0; node && i < a->vips.n; i++) {
+		struct prefix p = prefix_of(&a->vips.v[i], (uint8_t)(8 * a->vips.v[i].len));
 
 		if (is_family(&p.addr, m->family))
 			add_range(m, &p);

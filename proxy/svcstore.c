@@ -58,13 +58,35 @@ static void free_ports(struct svcport *v, size_t n)
 		free(v[i].name);
 }
 
+static void free_addresses(struct svcaddresses *a)
+{
+	if (!a)
+		return;
+	vec_fini(&a->external_ips);
+	vec_fini(&a->vips);
+	vec_fini(&a->source_ranges);
+	free(a);
+}
+
+const struct svcaddresses *svc_addresses(const struct svc *svc)
+{
+	static const struct svcaddresses none;
+
+	return svc->more ? svc->more : &none;
+}
+
+static struct svcaddresses *need_addresses(struct svc *svc)
+{
+	if (!svc->more)
+		svc->more = NEW(struct svcaddresses);
+	return svc->more;
+}
+
 static void clear_service(struct svc *svc)
 {
 	free_ports(svc->ports.v, svc->ports.n);
 	vec_fini(&svc->ports);
-	vec_fini(&svc->external_ips);
-	vec_fini(&svc->vips);
-	vec_fini(&svc->source_ranges);
+	free_addresses(TAKE(svc->more));
 	memset(svc->cluster_ip, 0, sizeof(svc->cluster_ip));
 	memset(svc->any_source, 0, sizeof(svc->any_source));
 	svc->known = svc->affinity = svc->external_local = svc->internal_local = false;
@@ -84,7 +106,6 @@ static void free_service(struct svc *svc)
 	svcstore_clear_gone(svc);
 	for (size_t f = 0; f < DATAPLANE_FAMILIES; f++)
 		nftlist_fini(&svc->family[f].list);
-	free(svc->key);
 	free(svc);
 }
 
@@ -127,10 +148,14 @@ static struct svc *get_service(struct svcstore *s, const char *ns, const char *n
 	struct svc *svc = map_get(&s->services, key);
 
 	if (!svc && make) {
-		svc = NEW(struct svc);
-		svc->key = str_fmt("%s%c%s", key, 0, str_or(ns, ""));
-		svc->name = svc->key + strlen(str_or(ns, "")) + 1;
-		svc->ns = svc->key + strlen(key) + 1;
+		size_t len = strlen(key) + 1, ns_len = strlen(str_or(ns, "")) + 1;
+
+		/* the name stands in the key, the namespace behind it once more */
+		svc = mem_calloc(1, sizeof(*svc) + len + ns_len);
+		memcpy(svc->key, key, len);
+		memcpy(svc->key + len, str_or(ns, ""), ns_len);
+		svc->name = svc->key + ns_len;
+		svc->ns = svc->key + len;
 		map_put(&s->services, key, svc);
 	}
 	return svc;
@@ -196,7 +221,7 @@ static void read_source_ranges(struct svc *svc, const Core__ServiceSpec *spec)
 		}
 		if (!p.bits)
 			svc->any_source[family_of(&p.addr)] = true;
-		vec_push(&svc->source_ranges, p);
+		vec_push(&need_addresses(svc)->source_ranges, p);
 	}
 }
 
@@ -207,7 +232,7 @@ static void read_addresses(struct svc *svc, const Core__Service *o)
 
 	for (size_t i = 0; i < o->spec->n_externalips; i++) {
 		if (read_addr(svc, "externalIPs", o->spec->externalips[i], &a))
-			vec_push(&svc->external_ips, a);
+			vec_push(&need_addresses(svc)->external_ips, a);
 	}
 	for (size_t i = 0; lb && i < lb->n_ingress; i++) {
 		const Core__LoadBalancerIngress *in = lb->ingress[i];
@@ -216,7 +241,7 @@ static void read_addresses(struct svc *svc, const Core__Service *o)
 		if (str_empty(in->ip) || str_eq(in->ipmode, "Proxy"))
 			continue;
 		if (read_addr(svc, "status.loadBalancer.ingress", in->ip, &a))
-			vec_push(&svc->vips, a);
+			vec_push(&need_addresses(svc)->vips, a);
 	}
 }
 

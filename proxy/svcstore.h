@@ -43,8 +43,13 @@ struct svcslice {
 	int64_t trigger_usec; /* wall clock, 0: none */
 };
 
+/* What few services have. */
+struct svcaddresses {
+	VEC(struct addr) external_ips, vips;
+	VEC(struct prefix) source_ranges;
+};
+
 struct svc {
-	char *key;             /* ns/name */
 	const char *ns, *name; /* into key's memory */
 	bool touched;          /* the data plane's: on its list of what changed */
 	bool known;            /* a service, not only slices of one */
@@ -54,8 +59,7 @@ struct svc {
 	uint32_t affinity_sec;
 	int64_t created_sec; /* 0: unknown */
 	struct addr cluster_ip[DATAPLANE_FAMILIES];
-	VEC(struct addr) external_ips, vips;
-	VEC(struct prefix) source_ranges;
+	struct svcaddresses *more; /* NULL: none; svc_addresses() */
 	VEC(struct svcport) ports;
 	struct svcslice *slices;
 	/* The data plane's: what it last programmed or is about to. */
@@ -67,7 +71,11 @@ struct svc {
 		uint32_t local_endpoints;
 	} family[DATAPLANE_FAMILIES];
 	VEC(struct svcport) gone; /* ports whose ids are to be released */
+	char key[];               /* ns/name */
 };
+
+/* Never NULL. */
+const struct svcaddresses *svc_addresses(const struct svc *svc);
 
 struct svchint {
 	char *text; /* "zone,…|node,…"; NULL: the place is free */

@@ -11,7 +11,6 @@
 struct map_entry {
 	char *key; /* NULL: free slot */
 	void *value;
-	unsigned hash;
 };
 
 struct map {

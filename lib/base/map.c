@@ -42,7 +42,7 @@ static struct map_entry *find(const struct map *m, const char *key)
 
 		if (!s->key)
 			return NULL;
-		if (s->key != tombstone && s->hash == hash && !strcmp(s->key, key))
+		if (s->key != tombstone && !strcmp(s->key, key))
 			return s;
 	}
 	return NULL;
@@ -60,15 +60,17 @@ bool map_has(const struct map *m, const char *key)
 	return find(m, key) != NULL;
 }
 
-static void insert(struct map *m, char *key, unsigned hash, void *value)
+static void insert(struct map *m, char *key, void *value)
 {
+	unsigned hash = hash_key(key);
+
 	for (size_t i = 0;; i++) {
 		struct map_entry *s = &m->slots[(hash + i) & (m->cap - 1)];
 
 		if (live(s))
 			continue;
 		m->used += s->key == NULL;
-		*s = (struct map_entry){ .key = key, .value = value, .hash = hash };
+		*s = (struct map_entry){ .key = key, .value = value };
 		m->count++;
 		return;
 	}
@@ -83,7 +85,7 @@ static void rehash(struct map *m)
 	m->slots = mem_calloc(m->cap, sizeof(*m->slots));
 	for (size_t i = 0; i < old.cap; i++) {
 		if (live(&old.slots[i]))
-			insert(m, old.slots[i].key, old.slots[i].hash, old.slots[i].value);
+			insert(m, old.slots[i].key, old.slots[i].value);
 	}
 	free(old.slots);
 }
@@ -100,7 +102,7 @@ void *map_put(struct map *m, const char *key, void *value)
 	}
 	if (4 * (m->used + 1) > 3 * m->cap)
 		rehash(m);
-	insert(m, mem_strdup(key), hash_key(key), value);
+	insert(m, mem_strdup(key), value);
 	return NULL;
 }
 

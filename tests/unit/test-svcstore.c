@@ -259,9 +259,9 @@ static void test_bad_fields_are_left_out(void **state)
 	    "'203.0.113.2', 'ipMode': 'Proxy'}, {'ip': '203.0.113.3', 'ipMode': 'VIP'}]}");
 	assert_int_equal(svc->cluster_ip[DATAPLANE_IPV4].len, 4);
 	assert_int_equal(svc->cluster_ip[DATAPLANE_IPV6].len, 16);
-	assert_int_equal(svc->external_ips.n, 2);
-	assert_int_equal(svc->vips.n, 2);
-	assert_int_equal(svc->source_ranges.n, 2);
+	assert_int_equal(svc_addresses(svc)->external_ips.n, 2);
+	assert_int_equal(svc_addresses(svc)->vips.n, 2);
+	assert_int_equal(svc_addresses(svc)->source_ranges.n, 2);
 	assert_false(svc->any_source[DATAPLANE_IPV4]);
 	assert_true(svc->any_source[DATAPLANE_IPV6]);
 	assert_int_equal(svc->ports.n, 1);
