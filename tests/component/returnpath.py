@@ -751,6 +751,27 @@ def scenario_cleanup_takes_back(cluster):
     cluster.settled(cluster.senders())
 
 
+def scenario_shared_credentials(cluster):
+    """What all proxies share may change that annotation, and nothing else of a Node."""
+    cluster.api.cert("shared", "/CN=system:kube-proxy")
+    config = cluster.api.kubeconfig("shared.kubeconfig", "client-certificate: shared.crt, client-key: shared.key")
+
+    def patch(metadata, kind="--type=merge", spec=None):
+        body = {"metadata": metadata, **({"spec": spec} if spec else {})}
+        return subprocess.run([os.path.join(apiserver.BIN, "kubectl"), "--kubeconfig", config, "patch", "node", "n1", kind, "-p",
+                               json.dumps(body)], capture_output=True, text=True)
+    wait(lambda: "may change the annotation" in patch({"labels": {"taken": "over"}}).stderr, 20, "a label is taken")
+    for metadata, spec in (({"annotations": {"other": "x"}}, None), ({}, {"unschedulable": True}), ({"finalizers": ["x.io/y"]}, None),
+                           ({"annotations": {"keelson.io/return-path": "x"}, "labels": {"a": "b"}}, None)):
+        done = patch(metadata, spec=spec)
+        check("may change the annotation" in done.stderr, f"{metadata} {spec}: {done.stdout}{done.stderr}")
+    mine = cluster.record(1)
+    done = patch({"annotations": {"keelson.io/return-path": mine + " "}})
+    check(done.returncode == 0, done.stderr)
+    wait(lambda: cluster.record(1) == mine, 10, "the proxy does not put its own word back")
+    cluster.settled(cluster.senders())
+
+
 def scenario_without_the_right(cluster):
     """Credentials that may not patch Nodes: told once, masqueraded both ways, everything answers."""
     cluster.stop(3)
@@ -813,7 +834,7 @@ LABS = (
             scenario_incapable_peer, scenario_node_that_vanishes, scenario_lost_while_away, scenario_dead_nodes,
             scenario_numbers_of_somebody_else, scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
-            scenario_cleanup_takes_back, scenario_without_the_right)),
+            scenario_cleanup_takes_back, scenario_shared_credentials, scenario_without_the_right)),
     (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go, scenario_tunnel_end_changes)),
     (Routed, (scenario_table, scenario_restart_changes_nothing)),
 )
