@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+/* A node with more addresses is no ordinary node. */
+enum { OTHERS_MAX = 64 };
+
 /* --- what a Node says --- */
 
 static void read_link(struct peers_node *n, const char *address, struct json_object *mac)
@@ -18,7 +21,22 @@ static void read_link(struct peers_node *n, const char *address, struct json_obj
 		vec_push(&n->links, l);
 }
 
-/* {"bootID": …, "links": {"192.0.2.1": "02:…"}}: anything else is a node that says nothing. */
+static void read_others(struct peers_node *n, struct json_object *list)
+{
+	size_t count = list ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < count && n->others.n < OTHERS_MAX; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		struct addr a;
+
+		if (json_object_is_type(o, json_type_string) &&
+		    addr_parse(json_object_get_string(o), &a, NULL) == 0)
+			vec_push(&n->others, a);
+	}
+}
+
+/* {"bootID": …, "links": {"192.0.2.1": "02:…"}, "others": ["198.51.100.1"]}: anything else is a
+ * node that says nothing. */
 static void read_record(struct peers_node *n, const char *text)
 {
 	AUTO_JSON struct json_object *record = NULL;
@@ -31,6 +49,7 @@ static void read_record(struct peers_node *n, const char *text)
 		return;
 	n->returns = true;
 	json_object_object_foreach(links, address, mac) read_link(n, address, mac);
+	read_others(n, json_member(record, "others", json_type_array));
 }
 
 static void read_cidr(struct peers_node *n, const char *text)
@@ -74,6 +93,7 @@ void peers_node_free(struct peers_node *n)
 	vec_fini(&n->addresses);
 	vec_fini(&n->pod_cidrs);
 	vec_fini(&n->links);
+	vec_fini(&n->others);
 	free(n);
 }
 
@@ -82,18 +102,40 @@ static bool same_link(const struct peers_link *a, const struct peers_link *b)
 	return !addr_cmp(&a->addr, &b->addr) && !memcmp(a->mac, b->mac, MAC_BYTES);
 }
 
+static bool same_links(const struct peers_node *a, const struct peers_node *b)
+{
+	bool same = a->links.n == b->links.n;
+
+	for (size_t i = 0; same && i < a->links.n; i++)
+		same = same_link(&a->links.v[i], &b->links.v[i]);
+	return same;
+}
+
 bool peers_node_equal(const struct peers_node *a, const struct peers_node *b)
 {
 	bool same = str_eq(a->name, b->name) && str_eq(a->boot_id, b->boot_id) &&
 		    a->returns == b->returns && a->addresses.n == b->addresses.n &&
-		    a->pod_cidrs.n == b->pod_cidrs.n && a->links.n == b->links.n;
+		    a->pod_cidrs.n == b->pod_cidrs.n && a->others.n == b->others.n &&
+		    same_links(a, b);
 
 	for (size_t i = 0; same && i < a->addresses.n; i++)
 		same = !addr_cmp(&a->addresses.v[i], &b->addresses.v[i]);
 	for (size_t i = 0; same && i < a->pod_cidrs.n; i++)
 		same = !prefix_cmp(&a->pod_cidrs.v[i], &b->pod_cidrs.v[i]);
-	for (size_t i = 0; same && i < a->links.n; i++)
-		same = same_link(&a->links.v[i], &b->links.v[i]);
+	for (size_t i = 0; same && i < a->others.n; i++)
+		same = !addr_cmp(&a->others.v[i], &b->others.v[i]);
+	return same;
+}
+
+bool peers_has_said(const struct peers_node *n, const char *record)
+{
+	struct peers_node *said = NEW(struct peers_node);
+	bool same;
+
+	said->boot_id = mem_strdup(n->boot_id);
+	read_record(said, record);
+	same = n->returns && said->returns && same_links(n, said);
+	peers_node_free(said);
 	return same;
 }
 
@@ -380,6 +422,11 @@ static void add_pairs(const struct peers_node *n, const struct prefix *to, struc
 
 		add_pair(&host, to, p);
 	}
+	for (size_t i = 0; i < n->others.n; i++) {
+		struct prefix host = host_prefix(&n->others.v[i]);
+
+		add_pair(&host, to, p);
+	}
 	for (size_t i = 0; i < n->pod_cidrs.n; i++)
 		add_pair(&n->pod_cidrs.v[i], to, p);
 }
@@ -528,8 +575,8 @@ bool peers_equal(const struct peers *a, const struct peers *b)
 {
 	bool same = a->mask == b->mask && !memcmp(a->slot, b->slot, sizeof(a->slot)) &&
 		    SAME(a, b, senders, sender_cmp) && SAME(a, b, gone, gone_cmp) &&
-		    SAME(a, b, direct, direct_cmp) &&
-		    SAME(a, b, symmetric, target_cmp) && SAME(a, b, same_node, pair_cmp);
+		    SAME(a, b, direct, direct_cmp) && SAME(a, b, symmetric, target_cmp) &&
+		    SAME(a, b, same_node, pair_cmp);
 
 	for (size_t i = 0; same && i < a->senders.n; i++)
 		same = a->senders.v[i].mark == b->senders.v[i].mark;
@@ -547,10 +594,50 @@ void peers_fini(struct peers *p)
 	*p = (struct peers){ 0 };
 }
 
+static bool is_everywhere(const struct addr *a)
+{
+	static const struct addr loopback6 = { .len = 16, .b = { [15] = 1 } };
+
+	if (a->len == 4)
+		return a->b[0] == 127 || (a->b[0] == 169 && a->b[1] == 254);
+	return !addr_cmp(a, &loopback6) || (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+}
+
+static bool is_told_already(const struct peers_node *self, const struct addr *a)
+{
+	bool told = node_has(self, a);
+
+	for (size_t i = 0; i < self->pod_cidrs.n; i++)
+		told |= prefix_has(&self->pod_cidrs.v[i], a);
+	return told;
+}
+
+/* A socket may have any of them as its own. */
+static struct json_object *other_addresses(const struct peers_node *self,
+					   const netstate_addresses *addresses)
+{
+	struct json_object *list = json_object_new_array();
+	peers_addrs v = { 0 };
+	char text[ADDR_TEXT];
+
+	for (size_t i = 0; i < addresses->n; i++) {
+		const struct addr *a = &addresses->v[i].addr;
+
+		if (!is_everywhere(a) && !is_told_already(self, a))
+			vec_push(&v, *a);
+	}
+	SORT_DISJOINT(&v, by_addr, same_addr);
+	for (size_t i = 0; i < v.n && i < OTHERS_MAX; i++)
+		json_object_array_add(list, json_object_new_string(addr_text(&v.v[i], text)));
+	vec_fini(&v);
+	return list;
+}
+
 char *peers_record(const char *boot_id, const struct peers_node *self, const netstate_links *links,
 		   const netstate_addresses *addresses)
 {
 	AUTO_JSON struct json_object *record = json_object_new_object();
+	AUTO_JSON struct json_object *others = other_addresses(self, addresses);
 	struct json_object *said = json_object_new_object();
 
 	for (size_t i = 0; i < self->addresses.n; i++) {
@@ -563,5 +650,7 @@ char *peers_record(const char *boot_id, const struct peers_node *self, const net
 	}
 	json_object_object_add(record, "bootID", json_object_new_string(boot_id));
 	json_object_object_add(record, "links", said);
+	if (json_object_array_length(others))
+		json_object_object_add(record, "others", json_object_get(others));
 	return json_text(record);
 }

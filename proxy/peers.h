@@ -24,7 +24,8 @@ struct peers_node {
 	VEC(struct peers_link {
 		struct addr addr;
 		uint8_t mac[MAC_BYTES];
-	}) links; /* as it says */
+	}) links;                /* as it says */
+	VEC(struct addr) others; /* addresses that it has and its Node does not name, as it says */
 };
 struct peers_node *peers_node_read(const Core__Node *node);
 void peers_node_free(struct peers_node *n);
@@ -119,6 +120,9 @@ void peers_copy(const struct peers *from, struct peers *ret);
 /* The same for the kernel: all but the sentences and names of nodes. */
 bool peers_equal(const struct peers *a, const struct peers *b);
 
-/* The annotation's value for this node: its links that carry an address of the Node. Heap. */
+/* Whether the node has published the links of that record. */
+bool peers_has_said(const struct peers_node *n, const char *record);
+/* The annotation's value for this node: its links that carry an address of the Node, and addresses
+ * that the Node does not name. Heap. */
 char *peers_record(const char *boot_id, const struct peers_node *self, const netstate_links *links,
 		   const netstate_addresses *addresses);

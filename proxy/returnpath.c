@@ -43,7 +43,7 @@ struct returnpath {
 	struct map nodes;       /* name → struct peers_node */
 	char *published;        /* what the own Node says; NULL: nothing */
 	int64_t published_usec; /* since when; 0: it said so before we came */
-	int64_t started_usec; /* 0: not yet */
+	int64_t started_usec;   /* 0: not yet */
 	unsigned failures;
 	int64_t not_before_usec; /* of the next turn */
 	struct peers last;       /* what the data plane was given, but for sentences */
@@ -329,13 +329,15 @@ static void tell(struct returnpath *r, struct peers *p)
 	r->told = said;
 }
 
-/* Whether others have heard of us. remaining: when not, how long it takes. */
-static bool settled(const struct returnpath *r, const char *record, int64_t *remaining_usec)
+/* Whether others have heard by which Ethernet addresses we send. remaining: when not, how long it
+ * takes. */
+static bool settled(const struct returnpath *r, const struct peers_node *self, const char *record,
+		    int64_t *remaining_usec)
 {
 	int64_t since = clock_mono_usec() - r->published_usec;
 
 	*remaining_usec = 0;
-	if (!record || !str_eq(r->published, record))
+	if (!peers_has_said(self, record))
 		return false;
 	if (!r->published_usec || since >= SETTLE_USEC)
 		return true;
@@ -453,7 +455,7 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 	if (awaits_proofs(r, ret_again_usec))
 		return 0;
 	record = peers_record(r->boot_id, l.self, &l.links, &l.addresses);
-	if (r->masquerade_all || !settled(r, record, ret_again_usec))
+	if (r->masquerade_all || !settled(r, l.self, record, ret_again_usec))
 		l.want.symmetric.n = 0;
 	if (give(r, &l.want, e) < 0) {
 		publish(r, NULL);
@@ -487,7 +489,7 @@ static void wake_in(struct returnpath *r, int64_t usec)
 	uint64_t at = (uint64_t)(clock_mono_usec() + usec), set;
 
 	if (!r->started_usec || (sd_event_source_get_enabled(r->timer, NULL) > 0 &&
-			    sd_event_source_get_time(r->timer, &set) >= 0 && set <= at))
+				 sd_event_source_get_time(r->timer, &set) >= 0 && set <= at))
 		return;
 	sd_event_source_set_time(r->timer, at);
 	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
@@ -608,7 +610,7 @@ static const char *annotation(const Core__Node *node)
 	return NULL;
 }
 
-static void take_own(struct returnpath *r, const Core__Node *node)
+static void take_own(struct returnpath *r, const Core__Node *node, const struct peers_node *before)
 {
 	const char *said = annotation(node);
 
@@ -616,7 +618,8 @@ static void take_own(struct returnpath *r, const Core__Node *node)
 		return;
 	free(r->published);
 	r->published = mem_strdup(said);
-	r->published_usec = r->started_usec ? clock_mono_usec() : 0;
+	if (!before || !said || !peers_has_said(before, said))
+		r->published_usec = r->started_usec ? clock_mono_usec() : 0;
 	wake(r);
 }
 
@@ -626,7 +629,7 @@ void returnpath_put_node(struct returnpath *r, const Core__Node *node)
 	const struct peers_node *before = map_get(&r->nodes, n->name);
 
 	if (str_eq(n->name, r->node_name))
-		take_own(r, node);
+		take_own(r, node, before);
 	if (before && peers_node_equal(before, n)) {
 		peers_node_free(n);
 		return;

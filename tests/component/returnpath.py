@@ -751,6 +751,28 @@ def scenario_cleanup_takes_back(cluster):
     cluster.settled(cluster.senders())
 
 
+def scenario_address_that_no_node_names(cluster):
+    """n3 calls another node's port from an address of its own that its Node does not name, for a pod of its own."""
+    n3 = cluster.lab.nodes[3]
+    n3.ip("addr", "add", "198.51.100.33/32", "dev", "lo")
+    for n in (1, 2):
+        cluster.lab.nodes[n].ip("route", "add", "198.51.100.33", "via", "192.168.50.3")
+    wait(lambda: "198.51.100.33" in (cluster.record(3) or ""), 10, lambda: cluster.record(3))
+    wait(lambda: "198.51.100.33" in cluster.nft(1, "list", "set", "ip", "keelson", "same-node"), 10, "n1 does not know it")
+    number = cluster.ports["third"]
+    for port, seen in ((30000 + number, "192.168.50.1"), (30000 + cluster.ports["remote"], "198.51.100.33")):
+        with n3.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            s.settimeout(2)
+            s.bind(("198.51.100.33", 0))
+            s.connect(("192.168.50.1", port))
+            s.sendall(b"?")
+            got = json.loads(s.recv(2048))
+        check(got[1] == seen, f"{port}: {got}")
+    n3.ip("addr", "del", "198.51.100.33/32", "dev", "lo")
+    for n in (1, 2):
+        cluster.lab.nodes[n].ip("route", "del", "198.51.100.33")
+
+
 def scenario_shared_credentials(cluster):
     """What all proxies share may change that annotation, and nothing else of a Node."""
     cluster.api.cert("shared", "/CN=system:kube-proxy")
@@ -834,6 +856,7 @@ LABS = (
             scenario_incapable_peer, scenario_node_that_vanishes, scenario_lost_while_away, scenario_dead_nodes,
             scenario_numbers_of_somebody_else, scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
+            scenario_address_that_no_node_names,
             scenario_cleanup_takes_back, scenario_shared_credentials, scenario_without_the_right)),
     (Foreign, (scenario_table, scenario_restart_changes_nothing, scenario_devices_come_and_go, scenario_tunnel_end_changes)),
     (Routed, (scenario_table, scenario_restart_changes_nothing)),

@@ -559,9 +559,57 @@ static void the_record_is_read_back(void **state)
 	record = peers_record("b1", self, &links, &addresses);
 	assert_string_equal(record,
 			    "{\"bootID\":\"b1\",\"links\":{\"192.0.2.1\":\"02:00:00:00:00:01\"}}");
+	free(TAKE(record));
+
+	/* what a socket may come from besides; pods', loopback and link-local addresses are
+	 * nobody's business */
+	static const char *const more[] = { "127.0.0.1",   "10.1.1.1",     "198.51.100.7",
+					    "fe80::1",     "198.51.100.7", "169.254.20.10",
+					    "2001:db8::7", "::1" };
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		vec_push(&addresses,
+			 (struct netstate_address){ .dev = STORAGE, .addr = address(more[i]) });
+	record = peers_record("b1", self, &links, &addresses);
+	assert_string_equal(record,
+			    "{\"bootID\":\"b1\",\"links\":{\"192.0.2.1\":\"02:00:00:00:00:01\"},"
+			    "\"others\":[\"198.51.100.7\",\"2001:db8::7\"]}");
+	assert_false(peers_has_said(self, record));
 	vec_fini(&links);
 	vec_fini(&addresses);
 	peers_node_free(self);
+}
+
+static void others_are_read(void **state)
+{
+	static const char json[] = NODE("n2", "b2",
+					"{\\\"bootID\\\":\\\"b2\\\",\\\"links\\\":{},"
+					"\\\"others\\\":[\\\"198.51.100.7\\\",7,\\\"x\\\"]}",
+					IP("192.0.2.2"), "\"10.1.2.0/24\"");
+	struct peers_node *other = read_node(json);
+	const struct peers_node *nodes[] = { other };
+	netstate_links links = { 0 };
+	netstate_addresses addresses = { 0 };
+	netstate_neighbours tunnels = { 0 };
+	struct peers_input in = { .self = "n1",
+				  .nodes = nodes,
+				  .n_nodes = 1,
+				  .links = &links,
+				  .addresses = &addresses,
+				  .tunnels = &tunnels };
+	char text[PREFIX_TEXT];
+	struct peers p;
+	size_t found = 0;
+
+	(void)state;
+	assert_int_equal(other->others.n, 1);
+	assert_true(peers_has_said(other, "{\"bootID\":\"b2\",\"links\":{}}"));
+	assert_false(peers_has_said(other, "{\"bootID\":\"b3\",\"links\":{}}"));
+	peers_make(&in, &p);
+	for (size_t i = 0; i < p.same_node.n; i++)
+		found += !strcmp(prefix_text(&p.same_node.v[i].from, text), "198.51.100.7/32");
+	assert_int_equal(found, 2);
+	peers_fini(&p);
+	peers_node_free(other);
 }
 
 int main(void)
@@ -570,6 +618,7 @@ int main(void)
 		cmocka_unit_test(peers_are_told_apart),
 		cmocka_unit_test(targets_are_all_but_the_own),
 		cmocka_unit_test(the_record_is_read_back),
+		cmocka_unit_test(others_are_read),
 		cmocka_unit_test(pairs_of_one_node),
 		cmocka_unit_test(marks_stay_with_their_senders),
 		cmocka_unit_test(marks_outlive_their_senders),
