@@ -44,7 +44,7 @@ static int read_table(struct nftio *io, struct frames *h, struct err *e)
 	for (int i = 0; i < TRIES; i++) {
 		*h = (struct frames){ 0 };
 		if (dump_all(io, h, e) == 0) {
-			frames_sort(h);
+			peermarks_sort(&h->marks);
 			return 0;
 		}
 		frames_fini(h);

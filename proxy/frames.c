@@ -148,19 +148,12 @@ static void read_elements(struct frames *h, const struct nftattrs *a)
 
 int frames_message(void *frames, const struct nlmsghdr *msg, size_t len, struct err *e)
 {
-	const struct nfgenmsg *g;
 	struct frames *h = frames;
 	struct nftattrs a;
+	int r = nftattrs_message(msg, len, NFPROTO_NETDEV, NFT_TABLE, &a, e);
 
-	if (len < sizeof(*msg) + sizeof(*g) || msg->nlmsg_len > len ||
-	    NLMSG_ALIGN(msg->nlmsg_len) > len || msg->nlmsg_len < sizeof(*msg) + sizeof(*g))
-		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
-	g = mnl_nlmsg_get_payload(msg);
-	nftattrs_read(msg, &a);
-	/* the table's name is the first attribute of all of them */
-	if (msg->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || g->nfgen_family != NFPROTO_NETDEV ||
-	    !nftattr_is(a.of[1], NFT_TABLE))
-		return 0;
+	if (r <= 0)
+		return r;
 	switch (msg->nlmsg_type & 0xff) {
 	case NFT_MSG_NEWTABLE:
 		h->table = true;
@@ -181,13 +174,6 @@ int frames_message(void *frames, const struct nlmsghdr *msg, size_t len, struct 
 		break;
 	}
 	return 0;
-}
-
-static int by_mark(const void *a, const void *b)
-{
-	const struct peermark *x = a, *y = b;
-
-	return (x->mark > y->mark) - (x->mark < y->mark);
 }
 
 /* --- comparing --- */
@@ -375,14 +361,6 @@ static void add_elements(struct nftbatch *b, enum nft_op op, const markvec *v)
 		elements(b, op, v->v + i, v->n - i < ELEMENTS_MAX ? v->n - i : ELEMENTS_MAX);
 }
 
-static int mark_cmp(const void *a, const void *b)
-{
-	const struct peermark *x = a, *y = b;
-	int r = by_mark(a, b);
-
-	return r ? r : memcmp(x->mac, y->mac, MAC_BYTES);
-}
-
 static int note_difference(void *ctx, const void *element, bool wanted)
 {
 	markvec *v = ctx;
@@ -390,12 +368,6 @@ static int note_difference(void *ctx, const void *element, bool wanted)
 
 	vec_push(&v[wanted ? NFT_ADD : NFT_DELETE], *m);
 	return 0;
-}
-
-void frames_sort(struct frames *h)
-{
-	if (h->marks.marks.n)
-		qsort(h->marks.marks.v, h->marks.marks.n, sizeof(*h->marks.marks.v), by_mark);
 }
 
 void frames_name_slots(struct frames *h, const netstate_links *links)
@@ -424,8 +396,8 @@ bool frames_change(const struct frames *have, uint32_t mask, const struct peerma
 		return false;
 	anew = !mask || !same_frame(have, mask, want);
 	netstate_each_difference(want->marks.v, mask ? want->marks.n : 0, have->marks.marks.v,
-				 anew ? 0 : have->marks.marks.n, sizeof(*want->marks.v), mark_cmp,
-				 note_difference, v);
+				 anew ? 0 : have->marks.marks.n, sizeof(*want->marks.v),
+				 peermark_cmp, note_difference, v);
 	if (anew)
 		delete_table(b);
 	if (anew && mask)

@@ -32,8 +32,6 @@ void frames_fini(struct frames *h);
 /* One message of a dump into a zeroed struct frames; others than of our table are passed over. len:
  * bytes at msg. */
 int frames_message(void *frames, const struct nlmsghdr *msg, size_t len, struct err *e);
-/* After the last message. */
-void frames_sort(struct frames *h);
 /* Fills in the slots of h->marks from the chains' devices. */
 void frames_name_slots(struct frames *h, const netstate_links *links);
 

@@ -69,3 +69,18 @@ const void *nftattr_value(const struct nlattr *nest, size_t len)
 		return NULL;
 	return mnl_attr_get_payload(a.of[NFTA_DATA_VALUE]);
 }
+
+int nftattrs_message(const struct nlmsghdr *h, size_t len, uint8_t family, const char *table,
+		     struct nftattrs *ret, struct err *e)
+{
+	const struct nfgenmsg *g;
+
+	if (len < sizeof(*h) + sizeof(*g) || h->nlmsg_len > len ||
+	    NLMSG_ALIGN(h->nlmsg_len) > len || h->nlmsg_len < sizeof(*h) + sizeof(*g))
+		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
+	g = mnl_nlmsg_get_payload(h);
+	nftattrs_read(h, ret);
+	/* the table's name is the first attribute of all of them */
+	return h->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES && g->nfgen_family == family &&
+	       nftattr_is(ret->of[1], table);
+}

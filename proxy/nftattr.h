@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 enum { NFTATTR_MAX = 32 };
 
 /* The last of each type, by its number. */
@@ -14,6 +16,11 @@ struct nftattrs {
 };
 void nftattrs_read(const struct nlmsghdr *h, struct nftattrs *ret);
 void nftattrs_nested(const struct nlattr *nest /* may be NULL */, struct nftattrs *ret);
+
+/* 1: a message of nf_tables about that table of that family (NFPROTO_…), 0: about another one, -1:
+ * it is cut short. len: bytes at h. */
+int nftattrs_message(const struct nlmsghdr *h, size_t len, uint8_t family, const char *table,
+		     struct nftattrs *ret, struct err *e);
 
 /* attr may be NULL: it is not there. */
 bool nftattr_is(const struct nlattr *attr, const char *text);

@@ -205,18 +205,12 @@ static void parse_rule(struct nftdump *d, const struct nftattrs *a)
 
 int nftparse_message(struct nftdump *d, const struct nlmsghdr *h, size_t len, struct err *e)
 {
-	const struct nfgenmsg *g;
 	struct nftattrs a;
+	int r = nftattrs_message(h, len, d->family == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
+				 NFT_TABLE, &a, e);
 
-	if (len < sizeof(*h) + sizeof(*g) || h->nlmsg_len > len ||
-	    NLMSG_ALIGN(h->nlmsg_len) > len || h->nlmsg_len < sizeof(*h) + sizeof(*g))
-		return err_set(e, ERR_REMOTE, "netlink message of %zu bytes is cut short", len);
-	g = mnl_nlmsg_get_payload(h);
-	nftattrs_read(h, &a);
-	/* the table's name is the first attribute of all of them */
-	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !nftattr_is(a.of[1], NFT_TABLE) ||
-	    g->nfgen_family != (d->family == DATAPLANE_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6))
-		return 0;
+	if (r <= 0)
+		return r;
 	switch (h->nlmsg_type & 0xff) {
 	case NFT_MSG_NEWTABLE:
 		d->table = true;

@@ -9,7 +9,6 @@
 enum { RETRY_MIN_SEC = 5, RETRY_MAX_SEC = 320 };
 
 struct nodeannotation {
-	sd_event *loop;
 	sd_event_source *retry;
 	struct kube_client *client;
 	struct kube_call *call;
@@ -77,7 +76,6 @@ struct nodeannotation *nodeannotation_new(sd_event *loop, struct kube_client *cl
 {
 	struct nodeannotation *a = NEW(struct nodeannotation);
 
-	a->loop = loop;
 	a->client = client;
 	a->node = mem_strdup(node);
 	a->key = mem_strdup(key);

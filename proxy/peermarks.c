@@ -301,11 +301,18 @@ int peermarks_assign(const struct peermarks *have, const netstate_links *names, 
 	return 0;
 }
 
-static int by_mark(const void *a, const void *b)
+int peermark_cmp(const void *a, const void *b)
 {
 	const struct peermark *x = a, *y = b;
+	int r = (x->mark > y->mark) - (x->mark < y->mark);
 
-	return (x->mark > y->mark) - (x->mark < y->mark);
+	return r ? r : memcmp(x->mac, y->mac, MAC_BYTES);
+}
+
+void peermarks_sort(struct peermarks *m)
+{
+	if (m->marks.n)
+		qsort(m->marks.v, m->marks.n, sizeof(*m->marks.v), peermark_cmp);
 }
 
 void peermarks_of(const struct peers *p, struct peermarks *ret)
@@ -321,7 +328,6 @@ void peermarks_of(const struct peers *p, struct peermarks *ret)
 	}
 	for (size_t i = 0; i < p->gone.n; i++)
 		vec_push(&m.marks, p->gone.v[i]);
-	if (m.marks.n)
-		qsort(m.marks.v, m.marks.n, sizeof(*m.marks.v), by_mark);
+	peermarks_sort(&m);
 	*ret = m;
 }

@@ -15,6 +15,8 @@ struct peermarks {
 	struct peers_slot slot[PEERS_SLOTS];
 	VEC(struct peermark) marks; /* sorted by mark */
 };
+int peermark_cmp(const void *a, const void *b); /* by mark, then by address */
+void peermarks_sort(struct peermarks *m);
 void peermarks_fini(struct peermarks *m);
 
 enum { PEERMARKS_SLOT_BITS = 2, PEERMARKS_MIN_BITS = 4 };

@@ -35,7 +35,7 @@ static void read_messages(const uint8_t *p, size_t size, struct frames *f)
 			break;
 		at += NLMSG_ALIGN(h->nlmsg_len);
 	}
-	frames_sort(f);
+	peermarks_sort(&f->marks);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

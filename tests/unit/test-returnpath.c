@@ -260,7 +260,7 @@ static void read_batch(const struct nftbatch *b, struct frames *f)
 		assert_int_equal(frames_message(f, h, b->len - at, &e), 0);
 		at += NLMSG_ALIGN(h->nlmsg_len);
 	}
-	frames_sort(f);
+	peermarks_sort(&f->marks);
 }
 
 static bool change(const struct frames *have, uint32_t mask, const struct peermarks *want,
