@@ -354,8 +354,7 @@ int rtnl_get_addresses(struct rtnl *r, netstate_addresses *out, struct err *e)
 	if (dump(r, request(buf, RTM_GETADDR, sizeof(struct ifaddrmsg)), on_address, out,
 		 clear_addresses, "addresses", e) < 0)
 		return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_address_cmp);
+	vec_sort(out, netstate_address_cmp);
 	return 0;
 }
 
@@ -425,8 +424,7 @@ int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e)
 	((struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_protocol = NETSTATE_PROTOCOL;
 	if (dump(r, h, on_route, out, clear_routes, "routes", e) < 0)
 		return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_route_cmp);
+	vec_sort(out, netstate_route_cmp);
 	return 0;
 }
 
@@ -548,8 +546,7 @@ int rtnl_get_rules(struct rtnl *r, netstate_rules *out, struct err *e)
 	if (dump(r, request(buf, RTM_GETRULE, sizeof(struct fib_rule_hdr)), on_rule, out,
 		 clear_rules, "rules", e) < 0)
 		return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_rule_cmp);
+	vec_sort(out, netstate_rule_cmp);
 	return 0;
 }
 
@@ -636,8 +633,7 @@ int rtnl_get_neighbours(struct rtnl *r, int dev, netstate_neighbours *out, struc
 		if (dump_neighbours(r, families[i], &list, e) < 0)
 			return -1;
 	}
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_neighbour_cmp);
+	vec_sort(out, netstate_neighbour_cmp);
 	return 0;
 }
 

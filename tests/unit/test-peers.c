@@ -532,7 +532,7 @@ static void targets_are_all_but_the_own(void **state)
 	struct peers_node *self = read_node(self_json), *other = read_node(lan_json);
 	const struct peers_node *nodes[] = { self, other };
 	struct peers_input in = { .self = "n1", .nodes = nodes, .n_nodes = 2 };
-	peers_addrs got = { 0 };
+	addr_list got = { 0 };
 	char text[ADDR_TEXT];
 
 	(void)state;
