@@ -25,7 +25,8 @@ import time
 import urllib.request
 
 import apiserver
-from podrig import LIBC, CLONE_NEWNS, Failed, check, wait
+from podrig import LIBC, CLONE_NEWNS
+from waiting import Failed, check, wait
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PORT = 8080
