@@ -20,32 +20,12 @@ import threading
 import time
 
 import apiserver
+from waiting import Failed, check, wait
 
 CLONE_NEWNS = 0x20000
 PR_SET_PDEATHSIG = 1
 BEARER = {"Authorization": "Bearer secret-token"}
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-def wait(condition, seconds, what):
-    """Polls until condition() is true and returns its value; what: text, or a function that tells what is there."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise Failed(f"after {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.03)
 
 
 def die_with_parent():

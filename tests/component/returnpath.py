@@ -25,7 +25,8 @@ import time
 import urllib.request
 
 import apiserver
-from podrig import LIBC, CLONE_NEWNS, Failed, check, wait
+from podrig import LIBC, CLONE_NEWNS
+from waiting import Failed, check, wait
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PORT = 8080
@@ -529,19 +530,44 @@ def scenario_restart_changes_nothing(cluster):
 def scenario_foreign_changes_are_healed(cluster):
     conns = held_connections(cluster)
     node = cluster.lab.nodes[2]
+    node.sysctl("ipv4/conf/eth0/rp_filter", 2)
     before = looked(cluster, node)
-    check(before["rules"] and before["routes"], before)
+    check(all(before.values()), before)
     for damage in (["nft", "delete", "table", "netdev", "keelson"], ["nft", "flush", "chain", "netdev", "keelson", "to-sender"],
                    ["nft", "flush", "map", "netdev", "keelson", "senders"], ["ip", "rule", "del", "pref", "75"],
                    ["ip", "-6", "rule", "del", "pref", "75"], ["ip", "route", "flush", "table", "7501"],
+                   ["ip", "neigh", "del", "169.254.75.75", "dev", "eth0"], ["ip", "-6", "neigh", "del", "fe80::4b4b", "dev", "eth0"],
+                   ["sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"],
                    ["nft", "flush", "map", "ip", "keelson", "senders"], ["nft", "flush", "ruleset"]):
         time.sleep(1.5)     # news of the last repair are over: this damage must be heard of itself
         node.exec(*damage)
+        start = time.monotonic()
         wait(lambda: looked(cluster, node) == before, 8,
              lambda: f"{damage}: {looked(cluster, node)} {before} {cluster.log(2)[-800:]}")
+        if damage[0] != "nft":
+            check(time.monotonic() - start < 1.5, f"{damage}: seen after {time.monotonic() - start:.1f} s only")
         ask_all(conns, f"after {' '.join(damage)}")
     for c in conns:
         c.close()
+
+
+def scenario_busy_link(cluster):
+    """Neighbours that come and go with traffic do not even wake the proxy."""
+    node, pid = cluster.lab.nodes[2], cluster.proxies[2].pid
+
+    def wakes():
+        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M)[1])
+    time.sleep(2)
+    start = wakes()
+    time.sleep(2)
+    idle = wakes() - start
+    for state in ("reachable", "stale", "failed") * 10:
+        for i in range(20):
+            node.ip("neigh", "replace", f"192.168.50.{150 + i}", "lladdr", "02:ee:00:00:00:01", "dev", "eth0", "nud", state)
+    busy = wakes() - start - idle
+    node.ip("neigh", "flush", "dev", "eth0", "to", "192.168.50.144/28")
+    check(busy < idle + 100, f"600 changes of neighbours woke it {busy} times, {idle} times in 2 s without them")
 
 
 def looked(cluster, node):
@@ -553,6 +579,9 @@ def looked(cluster, node):
 def look_at(cluster):
     return {"rules": ["ip", "rule", "show", "pref", "75"], "rules6": ["ip", "-6", "rule", "show", "pref", "75"],
             "routes": ["ip", "route", "show", "table", "7501"], "frames": ["nft", "list", "table", "netdev", "keelson"],
+            "hops": ["ip", "neigh", "show", "nud", "permanent", "to", "169.254.75.75"],
+            "hops6": ["ip", "-6", "neigh", "show", "nud", "permanent", "to", "fe80::4b4b"],
+            "check": ["sysctl", "-n", "net.ipv4.conf.eth0.rp_filter"],
             "senders": ["nft", "list", "map", "ip", "keelson", "senders"]}
 
 
@@ -853,6 +882,7 @@ def scenario_tunnel_end_changes(cluster):
 
 LABS = (
     (Link, (scenario_table, scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
+            scenario_busy_link,
             scenario_incapable_peer, scenario_node_that_vanishes, scenario_lost_while_away, scenario_dead_nodes,
             scenario_numbers_of_somebody_else, scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
