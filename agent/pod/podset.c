@@ -581,7 +581,7 @@ int pod_runtime_handler(struct pod *p, const char **ret_handler, struct err *e)
 	*ret_handler = "";
 	if (str_empty(name))
 		return 0;
-	o = informer_get(p->env->runtime_classes, NULL, name);
+	o = p->env->runtime_classes ? informer_get(p->env->runtime_classes, NULL, name) : NULL;
 	if (!o)
 		return err_set(e, ERR_NOT_FOUND, "runtimeclass.node.k8s.io \"%s\" not found", name);
 	*ret_handler = str_or(((const Node__RuntimeClass *)o->msg)->handler, "");

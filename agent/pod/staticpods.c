@@ -268,9 +268,10 @@ static void file_turn(struct staticpods *s, struct source_file *f, struct scanne
 		take_pod(s, f, pod, now->changed_ns);
 		return;
 	}
-	tell(&f->wrong, f->path, now->error.text);
-	if (periodic)
+	/* this may be half a write */
+	if (periodic && f->wrong)
 		drop_pod(f);
+	tell(&f->wrong, f->path, now->error.text);
 }
 
 /* --- what all files say together --- */

@@ -1,8 +1,11 @@
 """Static pods on the strict fake runtime: scenarios of pod-life.py."""
+import contextlib
+import http.client
 import json
 import os
 import selectors
 import socket
+import ssl
 import threading
 import time
 
@@ -259,10 +262,49 @@ def static_without_api(lane):
     gate.close()
 
 
+def served(lane, path):
+    """What the agent itself says."""
+    context = ssl.create_default_context(cafile=lane.rig.api.path("ca.crt"))
+    context.load_cert_chain(lane.rig.api.path("admin.crt"), lane.rig.api.path("admin.key"))
+    with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", lane.port, timeout=10, context=context)) as c:
+        c.request("GET", path)
+        reply = c.getresponse()
+        text = reply.read()
+        check(reply.status == 200, f"{path}: {reply.status} {text}")
+        return json.loads(text)
+
+
+@scenario
+def static_alone(lane):
+    """Without --kubeconfig pods from files are all there is; /pods tells of them."""
+    lane.kubeconfig = None
+    put(lane, manifest("web", container("a", readinessProbe={"exec": {"command": ["true"]}, "periodSeconds": 1})))
+    lane.start()
+    first = one_running(lane, "web")
+
+    def shown():
+        try:
+            return served(lane, "/pods")["items"]
+        except ConnectionRefusedError:
+            return []
+    pod = wait(lambda: next((p for p in shown() if podrig.is_ready(p)), None), 15, lambda: json.dumps(shown()))
+    check(pod["metadata"]["name"] == full(lane, "web") and pod["status"]["phase"] == "Running", pod)
+    lane.kill()
+    lane.start()
+    wait(lambda: shown() and podrig.is_ready(shown()[0]), 15, "not ready after a restart")
+    check(one_running(lane, "web")["id"] == first["id"], "a restart restarted it")
+    put(lane, manifest("web", container("b")))
+    wait(lambda: [c["name"] for c in running(lane, "web")] == ["b"], 15, lambda: lane.containers())
+    os.unlink(lane.path("manifests/web.yaml"))
+    wait(lambda: not lane.sandboxes() and not shown(), 15, lambda: json.dumps(shown()))
+    check(lane.log_text().count("\n") < 300, "it complains about the API server that nobody named")
+
+
 @scenario
 def static_killed(lane):
     """kill -9: the same containers, the same mirror, the same start time."""
-    put(lane, manifest("web", container("a"), container("b")))
+    probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
+    put(lane, manifest("web", container("a", readinessProbe=probe), container("b")))
     lane.start()
     before = mirror(lane, "web")
     ids = sorted(c["id"] for c in running(lane, "web"))
@@ -276,6 +318,7 @@ def static_killed(lane):
     after = mirror(lane, "web")
     check(after["metadata"]["uid"] == before["metadata"]["uid"], "the mirror was made anew")
     check(after["status"]["startTime"] == before["status"]["startTime"], f"{before['status']} {after['status']}")
+    check(podrig.condition(after, "Ready") == podrig.condition(before, "Ready"), "readiness flipped")
     check(all(c["restartCount"] == 0 for c in statuses(after).values()), podrig.summary(after))
 
 
