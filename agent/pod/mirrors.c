@@ -144,7 +144,7 @@ static void on_deleted(void *ctx, struct kube_object *reply, const struct err *e
 
 	(void)reply;
 	r->call = NULL;
-	if (e && e->code != ERR_NOT_FOUND && e->code != ERR_CONFLICT) {
+	if (e && e->code != ERR_NOT_FOUND) {
 		free(r->sent_uid);
 		r->sent_uid = NULL;
 		call_failed(r, e, "deletion");
@@ -343,9 +343,9 @@ void mirrors_remove(struct mirrors *m, struct kube_object *object)
 
 static struct mirror *mirror_of_pod(struct mirrors *m, const struct pod *p)
 {
-	struct mirror *r = m ? mirror_of(m, p->spec->ns, p->spec->name) : NULL;
+	struct mirror *r = m && p->is_static ? mirror_of(m, p->spec->ns, p->spec->name) : NULL;
 
-	return p->is_static && belongs_to(r, p) ? r : NULL;
+	return belongs_to(r, p) ? r : NULL;
 }
 
 void mirrors_report(struct mirrors *m, struct pod *p)

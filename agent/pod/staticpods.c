@@ -43,6 +43,18 @@ static int64_t nanoseconds(const struct timespec *t)
 	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
+/* It may have gone since the directory was listed. */
+static void drop_vanished(struct scan *s)
+{
+	struct scanned *f = &s->files[s->n - 1];
+	struct stat st;
+
+	if (f->error.code != ERR_NOT_FOUND || lstat(f->path, &st) == 0)
+		return;
+	free(f->path);
+	s->n--;
+}
+
 static void read_file(struct scan *s, const char *path)
 {
 	struct scanned *f;
@@ -57,6 +69,7 @@ static void read_file(struct scan *s, const char *path)
 		err_set(&f->error, ERR_INVALID, "not a regular file");
 	else if (fs_read(path, MANIFEST_MAX_BYTES, &f->text, &f->len, &f->error) == 0)
 		f->changed_ns = nanoseconds(&st.st_ctim);
+	drop_vanished(s);
 }
 
 static int is_manifest(const struct dirent *d)

@@ -230,9 +230,19 @@ def forged(lane):
 def static_without_api(lane):
     """The API server is away from the start, and later again: static pods come, change and go."""
     gate = Gate(lane)
-    path = put(lane, manifest("web"))
+    name = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
+    source = {"path": "source", "fieldRef": {"fieldPath": "metadata.annotations['kubernetes.io/config.source']"}}
+    volumes = [{"name": "empty"}, {"name": "down", "downwardAPI": {"items": [name]}}, {"name": "host", "hostPath": {"path": "/"}},
+               {"name": "both", "projected": {"sources": [{"downwardAPI": {"items": [name, source]}}]}}]
+    path = put(lane, manifest("web", container("a", volumeMounts=[{"name": v["name"], "mountPath": "/" + v["name"]}
+                                                                  for v in volumes]), volumes=volumes))
     lane.start()
     first = one_running(lane, "web")
+    base = f"{lane.root}/pods/{lane.sandboxes(full(lane, 'web'))[0]['uid']}/volumes"
+    for file, text in (("kubernetes.io~downward-api/down/name", full(lane, "web")),
+                       ("kubernetes.io~projected/both/source", "file")):
+        with open(f"{base}/{file}") as f:
+            check(f.read() == text, file)
     gate.open()
     pod = mirror(lane, "web")
     check(statuses(pod)["a"]["containerID"].endswith(first["id"]), podrig.summary(pod))
@@ -320,6 +330,46 @@ def static_killed(lane):
     check(after["status"]["startTime"] == before["status"]["startTime"], f"{before['status']} {after['status']}")
     check(podrig.condition(after, "Ready") == podrig.condition(before, "Ready"), "readiness flipped")
     check(all(c["restartCount"] == 0 for c in statuses(after).values()), podrig.summary(after))
+
+
+@scenario
+def static_killed_in_edit(lane):
+    """The agent dies while an old version ends: the new one still waits for its end."""
+    put(lane, manifest("web", container("a", "stubborn"), terminationGracePeriodSeconds=3))
+    lane.start()
+    mirror(lane, "web")
+    first = one_running(lane, "web")
+    put(lane, manifest("web", container("a", "stubborn", env=[{"name": "A", "value": "1"}])))
+    wait(lambda: "sync -> terminating" in lane.log_text(), 10, "it does not end")
+    lane.kill()
+    lane.start()
+    most = 0
+
+    def replaced():
+        nonlocal most
+        ids = [c["id"] for c in running(lane, "web")]
+        most = max(most, len(ids))
+        return ids and first["id"] not in ids
+    wait(replaced, 20, lambda: lane.containers())
+    check(most == 1, "two versions ran at once")
+    mirror(lane, "web")
+    wait(lambda: len(lane.sandboxes(full(lane, "web"))) == 1, 15, lambda: lane.sandboxes())
+
+
+@scenario
+def static_edited_often(lane):
+    """Versions that never began leave nothing, and keep nobody waiting."""
+    put(lane, manifest("web", container("a", "stubborn")))
+    lane.start()
+    before = mirror(lane, "web")
+    for i in range(30):
+        put(lane, manifest("web", container("a", env=[{"name": "A", "value": str(i)}])))
+        time.sleep(0.1)
+    mirror(lane, "web", lambda p: podrig.is_ready(p) and p["metadata"]["uid"] != before["metadata"]["uid"] and
+           p["spec"]["containers"][0]["env"][0]["value"] == "29")
+    one_running(lane, "web")
+    wait(lambda: len(lane.sandboxes(full(lane, "web"))) == 1 and len(os.listdir(f"{lane.root}/pods")) == 1, 15,
+         lambda: f"{lane.sandboxes()} {os.listdir(lane.root + '/pods')}")
 
 
 @scenario
