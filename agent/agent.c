@@ -427,8 +427,13 @@ static void make_pod_services(struct agent *a)
 	env->hooks = hooks_new(a->loop, a->checks);
 	env->probes = probes_new(a->loop, a->checks, env->events, &probe_ops, a);
 	env->set = podset_new(env);
-	env->staticpods =
-	    staticpods_new(env, a->config->static_pod_path, a->config->file_check_usec);
+	env->staticpods = staticpods_new(env, &(struct staticpods_setup){
+						  .path = a->config->static_pod_path,
+						  .url = a->config->static_pod_url,
+						  .headers = &a->config->static_pod_url_headers,
+						  .file_period_usec = a->config->file_check_usec,
+						  .url_period_usec = a->config->http_check_usec,
+					      });
 	env->observe = podobserve_new(a->loop, env->cri, &observe_ops, a);
 	a->orphans = podorphans_new(env);
 }

@@ -38,7 +38,7 @@ enum mirror_action mirror_next(const struct mirror_facts *f)
 {
 	if (f->there && f->deleting)
 		return MIRROR_DELETE;
-	if (f->ending)
+	if (f->ending || (!f->wanted && !f->known))
 		return MIRROR_NOTHING;
 	if (f->there && !str_eq(f->have, f->wanted))
 		return MIRROR_DELETE;
@@ -215,6 +215,8 @@ static void reconcile(struct mirrors *m, struct mirror *r)
 	struct pod *p = podset_find_static(m->env->set, r->ns, r->name);
 	struct mirror_facts facts = {
 		.wanted = p ? podspec_annotation(p->spec->pod, MANIFEST_HASH) : NULL,
+		.known = podset_source_read(m->env->set, POD_SOURCE_FILES) &&
+			 podset_source_read(m->env->set, POD_SOURCE_URL),
 		.ending = ending(m, r),
 		.there = r->object,
 		.deleting = r->object && r->object->meta->deletiontimestamp,
@@ -261,7 +263,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 
 void mirrors_wake(struct mirrors *m)
 {
-	if (m && m->ready && podset_source_read(m->env->set, POD_SOURCE_FILES) && !m->turn)
+	if (m && m->ready && !m->turn)
 		sd_event_add_defer(m->env->loop, &m->turn, on_turn, m);
 }
 

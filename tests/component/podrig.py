@@ -224,7 +224,7 @@ clusterDNS: [10.96.0.10]
 resolvConf: {self.path('resolv.conf')}
 podLogsDir: {self.logs}
 registryPullQPS: 0
-{more.replace("{dir}", self.dir)}
+{more.replace("{dir}", self.dir).replace("{url_port}", str(self.port + 2000))}
 """)
 
     # --- the runtime ---

@@ -1,6 +1,7 @@
 """Static pods on the strict fake runtime: scenarios of pod-life.py."""
 import contextlib
 import http.client
+import http.server
 import json
 import os
 import selectors
@@ -22,6 +23,13 @@ def scenario(function):
     function.config = CONFIG
     SCENARIOS.append(function)
     return function
+
+
+def scenario_with(config):
+    def register(function):
+        scenario(function).config = config
+        return function
+    return register
 
 
 class Gate:
@@ -424,3 +432,63 @@ def static_of_kubelet(lane):
     lane.start()
     one_running(lane, "web", first["id"])
     mirror(lane, "web", lambda p: podrig.is_ready(p) and p["metadata"]["annotations"][MIRROR] != uid, 30)
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """What a lane's URL says: server.body, to who asks with both headers."""
+
+    def do_GET(self):
+        self.server.asked += 1
+        known = self.headers.get_all("X-Node") == ["a", "b"] and self.headers["X-Key"] == "secret"
+        self.send_response(200 if known and self.path == "/pods?x=1" else 403)
+        self.end_headers()
+        self.wfile.write(self.server.body.encode() if known else b"who?")
+
+    def log_message(self, *words):
+        pass
+
+
+def serve(lane, *pods):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", lane.port + 2000), Web)
+    server.asked = 0
+    say_pods(server, *pods)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def say_pods(server, *pods):
+    server.body = json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [
+        {"metadata": p["metadata"], "spec": p["spec"]} for p in pods]})
+
+
+@scenario_with(CONFIG + "staticPodURL: http://127.0.0.1:{url_port}/pods?x=1\nhttpCheckFrequency: 1s\n"
+               "staticPodURLHeader: {X-Node: [a, b], X-Key: [secret]}\n")
+def static_url(lane):
+    """Pods that a web server says, beside those of files; when it is away nothing changes."""
+    put(lane, manifest("file"))
+    lane.start()
+    mirror(lane, "file")
+    server = serve(lane, manifest("one"), manifest("two"))
+    pod = mirror(lane, "one")
+    mirror(lane, "two")
+    check(pod["metadata"]["annotations"]["kubernetes.io/config.source"] == "http", pod["metadata"])
+    ids = {name: one_running(lane, name)["id"] for name in ("file", "one", "two")}
+    server.body = "kind: PodList\n"
+    wait(lambda: "apiVersion: must be v1" in lane.log_text(), 10, "a wrong answer is not told")
+    server.shutdown()
+    server.server_close()
+    time.sleep(2.5)
+    lane.kill()
+    lane.start()
+    time.sleep(3)
+    check({name: one_running(lane, name)["id"] for name in ids} == ids, lane.containers())
+    check(lane.log_text().count("static pods from http") <= 6, lane.log_text()[-3000:])
+    server = serve(lane, manifest("two"))
+    gone(lane, "one")
+    check(one_running(lane, "two")["id"] == ids["two"], lane.containers())
+    server.body = ""
+    gone(lane, "two")
+    check(one_running(lane, "file")["id"] == ids["file"], lane.containers())
+    check("secret" not in lane.log_text(), "the log shows a header")
+    server.shutdown()
+    server.server_close()
