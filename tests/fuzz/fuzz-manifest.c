@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	AUTO_FREE char *text = mem_strndup((const char *)data, size);
+	const char *text = (const char *)data;
 	AUTO_PROTO Core__Pod *pod = NULL;
 	AUTO_PROTO Core__Pod *again = NULL;
 	const struct manifest_origin origin = { "node", "file", "/m" };
