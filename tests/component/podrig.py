@@ -189,6 +189,7 @@ class Lane:
         self.api = Api(rig)
         self.agent = self.control = None
         self.starts = 0
+        self.kubeconfig = rig.api.path("admin.kubeconfig")
         os.makedirs(self.root)
         os.makedirs(self.logs)
         for parent in cgroup_parents():
@@ -222,7 +223,7 @@ clusterDNS: [10.96.0.10]
 resolvConf: {self.path('resolv.conf')}
 podLogsDir: {self.logs}
 registryPullQPS: 0
-{more}
+{more.replace("{dir}", self.dir)}
 """)
 
     # --- the runtime ---
@@ -258,7 +259,7 @@ registryPullQPS: 0
         with open(self.log_path, "ab") as log:
             self.agent = subprocess.Popen(
                 [*self.rig.wrap, self.rig.agent_bin, "--config", self.path("kubelet.yaml"), "--kubeconfig",
-                 self.rig.api.path("admin.kubeconfig"), "--hostname-override", self.name, "--node-ip", "127.0.0.1",
+                 self.kubeconfig, "--hostname-override", self.name, "--node-ip", "127.0.0.1",
                  "--root-dir", self.root, f"-v={self.verbosity}"],
                 stdout=log, stderr=log, preexec_fn=die_with_parent, env=dict(os.environ, **self.env))
         self.starts += 1
