@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/siphash.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -137,6 +138,62 @@ static void map_behaves_like_an_array(void **state)
 		assert_int_equal((intptr_t)value, model[atoi(key + 1)]);
 	}
 	map_fini(&m);
+}
+
+/* Whatever the hash of this process makes of the keys. */
+static void map_walks_in_the_order_of_arrival(void **state)
+{
+	enum { KEYS = 1000 };
+	struct map m = { 0 };
+	const char *key;
+	void *value;
+	intptr_t next = 0;
+	char text[16];
+
+	(void)state;
+	for (int i = 0; i < KEYS; i++) {
+		snprintf(text, sizeof(text), "%x", i * 7919);
+		map_put(&m, text, (void *)(intptr_t)i);
+	}
+	for (size_t cursor = 0; map_next(&m, &cursor, &key, &value); next++) {
+		assert_int_equal((intptr_t)value, next);
+		if (next % 3)
+			map_remove(&m, key);
+	}
+	assert_int_equal(next, KEYS);
+	/* the room of those that went is used again, and what comes back stands last */
+	for (int i = 0; i < 20 * KEYS; i++) {
+		map_put(&m, "again", &m);
+		map_remove(&m, "again");
+	}
+	assert_true(m.room <= 2 * KEYS);
+	map_put(&m, "again", (void *)(intptr_t)KEYS);
+	next = 0;
+	for (size_t cursor = 0; map_next(&m, &cursor, NULL, &value);) {
+		assert_int_equal((intptr_t)value, next);
+		next = next + 3 < KEYS ? next + 3 : KEYS;
+	}
+	map_fini(&m);
+}
+
+/* What the bytes 0, 1, 2, … give by the key of the bytes 0 to 15. */
+static void siphash_agrees_with_others(void **state)
+{
+	static const struct {
+		size_t len;
+		uint64_t hash;
+	} cases[] = {
+		{ 0, 0xabac0158050fc4dc }, { 1, 0xc9f49bf37d57ca93 },  { 7, 0xd3927d989bb11140 },
+		{ 8, 0x369095118d299a8e }, { 15, 0xd320d86d2a519956 }, { 16, 0xcc4fdd1a7d908b66 },
+	};
+	static const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	uint8_t bytes[16];
+
+	(void)state;
+	for (uint8_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_true(siphash13(bytes, cases[i].len, key) == cases[i].hash);
 }
 
 static int int_compare(const void *a, const void *b)
@@ -395,6 +452,8 @@ int main(void)
 		cmocka_unit_test(str_parses_whole_numbers_only),
 		cmocka_unit_test(strv_splits_and_finds),
 		cmocka_unit_test(map_behaves_like_an_array),
+		cmocka_unit_test(map_walks_in_the_order_of_arrival),
+		cmocka_unit_test(siphash_agrees_with_others),
 		cmocka_unit_test(vec_keeps_order_on_remove),
 		cmocka_unit_test(vec_keeps_what_shall_stay),
 		cmocka_unit_test(fs_writes_reads_and_removes),
