@@ -26,11 +26,11 @@ static size_t hash_key(const char *s)
 
 void map_fini(struct map *m)
 {
-	for (size_t i = 0; i < m->used; i++)
+	for (size_t i = 0; !m->borrows_keys && i < m->used; i++)
 		free(m->entries[i].key);
 	free(m->entries);
 	free(m->index);
-	*m = (struct map){ 0 };
+	*m = (struct map){ .borrows_keys = m->borrows_keys };
 }
 
 static struct map_entry *find(const struct map *m, const char *key)
@@ -87,15 +87,17 @@ static void rehash(struct map *m)
 		enter(m, i);
 }
 
-static void add(struct map *m, char *key, void *value)
+static void add(struct map *m, const char *key, void *value)
 {
+	char *own = m->borrows_keys ? (char *)key : mem_strdup(key);
+
 	if (4 * (m->used + 1) > 3 * m->cap)
 		rehash(m);
 	if (m->used == m->room) {
 		m->room = m->room ? m->room + m->room / 2 : ROOM_MIN;
 		m->entries = mem_realloc(m->entries, m->room, sizeof(*m->entries));
 	}
-	m->entries[m->used] = (struct map_entry){ .key = key, .value = value };
+	m->entries[m->used] = (struct map_entry){ .key = own, .value = value };
 	enter(m, m->used++);
 	m->count++;
 }
@@ -108,9 +110,11 @@ void *map_put(struct map *m, const char *key, void *value)
 		void *before = s->value;
 
 		s->value = value;
+		if (m->borrows_keys)
+			s->key = (char *)key;
 		return before;
 	}
-	add(m, mem_strdup(key), value);
+	add(m, key, value);
 	return NULL;
 }
 
@@ -122,7 +126,8 @@ void *map_remove(struct map *m, const char *key)
 	if (!s)
 		return NULL;
 	value = s->value;
-	free(s->key);
+	if (!m->borrows_keys)
+		free(s->key);
 	*s = (struct map_entry){ 0 };
 	m->count--;
 	return value;

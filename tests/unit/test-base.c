@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/siphash.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "base/vec.h"
 
 static void err_wraps_nouns_in_front(void **state)
@@ -174,6 +175,64 @@ static void map_walks_in_the_order_of_arrival(void **state)
 		next = next + 3 < KEYS ? next + 3 : KEYS;
 	}
 	map_fini(&m);
+}
+
+/* Keys that are a part of their values go with them. */
+static void map_borrows_keys(void **state)
+{
+	struct named {
+		int n;
+		char name[8];
+	} * one, *other;
+	struct map m = { .borrows_keys = true };
+	const char *key;
+	void *value;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		one = NEW(struct named);
+		snprintf(one->name, sizeof(one->name), "k%d", i);
+		assert_null(map_put(&m, one->name, one));
+	}
+	other = NEW(struct named);
+	snprintf(other->name, sizeof(other->name), "k%d", 50);
+	one = map_put(&m, other->name, other);
+	assert_string_equal(one->name, "k50");
+	free(one);
+	assert_ptr_equal(map_get(&m, "k50"), other);
+	for (size_t cursor = 0; map_next(&m, &cursor, &key, &value);) {
+		one = value;
+		assert_ptr_equal(key, one->name);
+		if (cursor % 2)
+			free(map_remove(&m, key));
+	}
+	assert_int_equal(m.count, 50);
+	for (size_t cursor = 0; map_next(&m, &cursor, NULL, &value);)
+		free(value);
+	map_fini(&m);
+}
+
+static void uuids_are_packed(void **state)
+{
+	static const char good[] = "01234567-89ab-cdef-fedc-ba9876543210";
+	static const char *const bad[] = { "",
+					   "01234567-89AB-cdef-fedc-ba9876543210",
+					   "0123456-789ab-cdef-fedc-ba9876543210",
+					   "01234567-89ab-cdef-fedc-ba987654321",
+					   "01234567-89ab-cdef-fedc-ba9876543210a",
+					   "01234567-89ab-cdef-fedc-ba987654321g",
+					   "0123456789abcdeffedcba98765432100000",
+					   "-01234567-89ab-cdef-fedc-ba987654321",
+					   "------------------------------------" };
+	uint8_t bytes[UUID_BYTES];
+	char text[UUID_TEXT];
+
+	(void)state;
+	assert_true(uuid_pack(good, bytes));
+	assert_int_equal(bytes[7], 0xef);
+	assert_string_equal(uuid_text(bytes, text), good);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(uuid_pack(bad[i], bytes));
 }
 
 /* What the bytes 0, 1, 2, … give by the key of the bytes 0 to 15. */
@@ -453,6 +512,8 @@ int main(void)
 		cmocka_unit_test(strv_splits_and_finds),
 		cmocka_unit_test(map_behaves_like_an_array),
 		cmocka_unit_test(map_walks_in_the_order_of_arrival),
+		cmocka_unit_test(map_borrows_keys),
+		cmocka_unit_test(uuids_are_packed),
 		cmocka_unit_test(siphash_agrees_with_others),
 		cmocka_unit_test(vec_keeps_order_on_remove),
 		cmocka_unit_test(vec_keeps_what_shall_stay),
