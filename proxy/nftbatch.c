@@ -2,6 +2,7 @@
 #include "nftbatch.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
@@ -15,6 +16,8 @@
 
 /* A nested attribute's length has 16 bits; one element takes far less than the rest. */
 enum { MESSAGE_MAX = 65536, ELEMENTS_MAX = 60000 };
+/* How long the kernel tracks a TCP connection that says nothing, unless told otherwise. */
+#define FADING_MSEC (5 * 24 * 3600 * UINT64_C(1000))
 
 static struct nlmsghdr *message(struct nftbatch *b, uint16_t type, uint16_t flags, uint8_t family)
 {
@@ -277,7 +280,9 @@ static void put_element(struct nlmsghdr *h, enum nft_op op, const struct nftref 
 		memcpy(end, e->key, fixed);
 		memcpy(end + fixed, e->data, e->data_len);
 		put_value(h, NFTA_SET_ELEM_KEY_END, end, e->key_len);
-	} else if (op == NFT_ADD && e->data_len) {
+	} else if (op == NFT_ADD && nftref_fades(e)) {
+		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(FADING_MSEC));
+	} else if (op == NFT_ADD && e->data_len && !nftset_fades(e->set)) {
 		put_value(h, NFTA_SET_ELEM_DATA, e->data, e->data_len);
 	}
 	mnl_attr_nest_end(h, elem);
@@ -306,9 +311,28 @@ static void add_set_elements(struct nftbatch *b, enum dataplane_family f, enum n
 		close_elements(b, h, nest);
 }
 
+/* What expires may be gone when it is to be deleted, which is an error: it is added before. */
+static void revive(struct nftbatch *b, enum dataplane_family f, const struct nftlist *list)
+{
+	struct nftref e;
+
+	for (size_t at = 0; nftlist_next(list, f, &at, &e);) {
+		struct nlattr *nest;
+		struct nlmsghdr *h;
+
+		if (!nftref_fades(&e))
+			continue;
+		h = open_elements(b, f, NFT_ADD, nftset_info(e.set)->name, &nest);
+		put_element(h, NFT_ADD, &e);
+		close_elements(b, h, nest);
+	}
+}
+
 void nftbatch_elements(struct nftbatch *b, enum dataplane_family f, enum nft_op op,
 		       const struct nftlist *list)
 {
+	if (op == NFT_DELETE)
+		revive(b, f, list);
 	for (unsigned set = 0; set < NFTSET_COUNT && list->n; set++)
 		add_set_elements(b, f, op, list, set);
 }

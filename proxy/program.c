@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "graves.h"
 #include "ids.h"
+#include "linger.h"
 #include "ruleset.h"
 
 /* How long what packets may still be led to stays. */
@@ -574,19 +575,21 @@ static void rebuild(struct program *p, struct svc *svc)
 	release_gone(p, svc);
 }
 
-/* What the node itself adds: the addresses that serve node ports, and what is known of others. */
-static void rebuild_node(struct program *p)
+/* What the node itself adds: the addresses that serve node ports, and what is known of others. have:
+ * what was read of the kernel's table, empty when it was not, or when there is none. */
+static void rebuild_node(struct program *p, const struct nftlist *have)
 {
 	nftelems elems = { 0 };
 	struct nftlist fresh;
 
-	if (!p->node_changed)
+	if (!p->node_changed && p->trusted)
 		return;
 	p->node_changed = false;
 	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
 		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
 	if (p->peers)
 		ruleset_peers(p->peers, p->family, &elems);
+	linger(have->n ? have : &p->node_list, p->family, &elems);
 	nftlist_pack(&elems, p->family, &fresh);
 	nftdiff(&p->node_list, &fresh, p->family, plan_change, p);
 	nftlist_fini(&p->node_list);
@@ -808,7 +811,7 @@ static int program_step(struct program *p, struct err *e)
 		r = read_back(p, &d, &have, e);
 	inherit_ids(p);
 	if (r == 0) {
-		rebuild_node(p);
+		rebuild_node(p, &have);
 		/* what the kernel holds is compared with all that is wanted, or with nothing */
 		rebuild_dirty(p, p->trusted || !have.n ? CHUNK_ELEMENTS : SIZE_MAX);
 	}

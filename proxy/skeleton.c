@@ -10,11 +10,14 @@
  *                  remember<i>: (list, client) := value for so many seconds → endpoint
  *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded, but for those
  *                  that send replies back the way they came
+ *   zones:         connections that another node passes on for others are in a zone of that node's:
+ * one client may come by several
  *   nat senders:   (device, Ethernet address) → mark of the node that passed the connection on,
  * kept with it; replies, replies-output: what answers such a connection carries that mark
  *
- * All but the last two are in chains of type nat: they see the first packet of a connection only,
- * so that established traffic pays nothing. Those two read one mark a packet.
+ * All but zones and the last two are in chains of type nat: they see the first packet of a connection
+ * only, so that established traffic pays nothing. Those two read one mark a packet, zones looks up one
+ * address, and one more for packets that another node sent.
  */
 #include "skeleton.h"
 
@@ -35,6 +38,7 @@ const struct skel_place *skel_place(enum skel_hook hook)
 		[SKEL_PREROUTING] = { "nat", NF_INET_PRE_ROUTING, -100 },
 		[SKEL_OUTPUT] = { "nat", NF_INET_LOCAL_OUT, -100 },
 		[SKEL_POSTROUTING] = { "nat", NF_INET_POST_ROUTING, 100 },
+		[SKEL_ZONES] = { "filter", NF_INET_PRE_ROUTING, -300 },
 		[SKEL_SENDERS] = { "nat", NF_INET_PRE_ROUTING, -110 },
 		[SKEL_REPLIES] = { "filter", NF_INET_PRE_ROUTING, -150 },
 		[SKEL_REPLIES_OUTPUT] = { "route", NF_INET_LOCAL_OUT, -150 },
@@ -454,6 +458,24 @@ static void merge_bits(struct skeleton *s, const char *name, uint32_t mask, enum
 	}
 }
 
+/* The zone follows from the Ethernet address alone, so that nobody needs to remember it: what changes
+ * the zone of a live connection ends it. Only the original direction is looked up in it: replies
+ * are what the table without zones says, where two connections of one client's port differ, as
+ * translation gives the second another one. */
+static void zone_rules(struct skeleton *s)
+{
+	struct skelrule *r = rule(s, "zones");
+
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
+	OP(r, LOAD_ETHER_SADDR, .a = 0);
+	OP(r, LOAD_SADDR, .a = 2);
+	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
+	OP(r, LOAD_ETHER_SADDR_END, .a = 0);
+	OP(r, SET_CT_ZONE, .a = 0);
+}
+
 /* The mark travels in the packet's priority from the one rule to the others. */
 static void sender_rules(struct skeleton *s, uint32_t mask)
 {
@@ -523,6 +545,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	chain(&s, SKEL_OUTPUT, "output");
 	chain(&s, SKEL_POSTROUTING, "postrouting");
 	/* they stand even while nobody is told apart: a chain of its own would be a new table */
+	chain(&s, SKEL_ZONES, "zones");
 	chain(&s, SKEL_SENDERS, "senders");
 	chain(&s, SKEL_REPLIES, "replies");
 	chain(&s, SKEL_REPLIES_OUTPUT, "replies-output");
@@ -538,6 +561,8 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	if (in->return_mask) {
 		sender_rules(&s, in->return_mask);
 		return_rules(&s, in->return_mask);
+		if (in->zones)
+			zone_rules(&s);
 	}
 	*ret = s;
 }

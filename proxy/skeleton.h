@@ -21,6 +21,7 @@ enum skel_op {
 	SKEL_LOAD_IIF, /* index */
 	SKEL_LOAD_OIF,
 	SKEL_LOAD_ETHER_SADDR,
+	SKEL_LOAD_ETHER_SADDR_END, /* its last two bytes */
 	SKEL_LOAD_CT_MARK,
 	SKEL_LOAD_CT_DIRECTION,
 	SKEL_LOAD_CT_STATUS,
@@ -42,6 +43,7 @@ enum skel_op {
 	SKEL_SET_PRIORITY, /* a: register */
 	SKEL_SET_MARK,
 	SKEL_SET_CT_MARK,
+	SKEL_SET_CT_ZONE, /* a: register; of the original direction */
 	SKEL_SET_ETHER_DADDR, /* a: register */
 	SKEL_DNAT,            /* a: register of the address, the port is behind it */
 	SKEL_MASQUERADE,
@@ -73,6 +75,7 @@ enum skel_hook {
 	SKEL_PREROUTING,
 	SKEL_OUTPUT,
 	SKEL_POSTROUTING,
+	SKEL_ZONES,          /* before conntrack */
 	SKEL_SENDERS,        /* where a connection came from */
 	SKEL_REPLIES,        /* of pods */
 	SKEL_REPLIES_OUTPUT, /* of the node itself */
@@ -124,6 +127,7 @@ struct skeleton_settings {
 	bool all_node_ports; /* any local address serves node ports */
 	uint32_t masquerade_mark;
 	uint32_t return_mask; /* bits of marks that tell the nodes apart; 0: there is no need to */
+	bool zones;           /* the kernel has zones of connections */
 	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT]; /* 0: not used */
 };
 

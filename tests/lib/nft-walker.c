@@ -177,6 +177,9 @@ static void load(struct state *s, const struct skelop *o)
 		set(s, o->a + 1, 0);
 		memcpy(s->reg + 4 * o->a, p->ether_saddr, MAC_BYTES);
 		break;
+	case SKEL_LOAD_ETHER_SADDR_END:
+		set_bytes(s, o->a, p->ether_saddr + MAC_BYTES - 2, 2);
+		break;
 	case SKEL_LOAD_CT_MARK:
 		set(s, o->a, p->ct_mark);
 		break;
@@ -239,6 +242,9 @@ static enum step act(struct state *s, const struct skelop *o)
 		return NEXT_OP;
 	case SKEL_SET_CT_MARK:
 		s->p->ct_mark = get(s, o->a);
+		return NEXT_OP;
+	case SKEL_SET_CT_ZONE:
+		memcpy(&s->p->zone, s->reg + 4 * o->a, sizeof(s->p->zone));
 		return NEXT_OP;
 	case SKEL_JUMP:
 		return jump_to(s, o->name, true);

@@ -27,6 +27,7 @@ struct walk_packet {
 	const char *iif;
 	uint32_t iif_index, oif_index, ct_mark;
 	uint8_t ether_saddr[MAC_BYTES];
+	uint16_t zone;    /* out: as its bytes are read from the packet */
 	bool reply;       /* of its connection */
 	bool local_daddr; /* the FIB says so */
 	uint32_t mark, priority;
