@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "base/spawner.h"
 #include "base/str.h"
 #include "image/images.h"
 #include "kube/hostname.h"
@@ -364,7 +365,12 @@ static int make_clients(struct agent *a, struct err *e)
 				    ? ""
 				    : " (no certificate is requested with the bootstrap one yet)");
 	}
-	a->starts_plugins = credentials->exec != NULL;
+	/* before there are threads, and before the filter */
+	if (credentials->exec && spawner_new(&a->spawner, e) < 0) {
+		kube_credentials_free(credentials);
+		return -1;
+	}
+	options.spawner = a->spawner;
 	if (kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
 		return err_wrap(e, "API server client");
 	if (cri_new(a->loop, c->runtime_endpoint, c->image_endpoint, &a->env.cri, e) < 0)
@@ -427,7 +433,7 @@ static int make_all(struct agent *a, struct err *e)
 	make_pod_services(a);
 	if (agentserver_start(a, e) < 0)
 		return -1;
-	if (privileges_filter(a->starts_plugins, e) < 0)
+	if (privileges_filter(e) < 0)
 		log_err_warning(e, "may make any system call");
 	node_start(a->node);
 	/* ready is: configuration valid and the health port bound; waiting for the API server would
@@ -464,6 +470,7 @@ static void unmake(struct agent *a)
 	cri_free(env->cri);
 	podobserve_free(env->observe);
 	kube_client_free(env->client);
+	spawner_free(a->spawner);
 	dns_config_fini(&a->facts.dns.host);
 	free(a->cgroup_root);
 	free(a->trouble);

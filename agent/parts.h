@@ -18,8 +18,8 @@ struct agent {
 	struct node *node;
 	bool registered, runtime_known; /* and its cgroups are made */
 	sd_event_source *cgroups_timer;
-	bool starts_plugins; /* programs for credentials */
-	char *trouble;       /* why no pod can run, or NULL */
+	struct spawner *spawner; /* starts programs for credentials; NULL: there are none */
+	char *trouble;           /* why no pod can run, or NULL */
 	struct checks *checks;
 	struct informer *pods; /* of this node; NULL until services are known */
 	struct podorphans *orphans;

@@ -47,7 +47,7 @@ static const char *const denied[] = {
 	"adjtimex", "stime",
 	/* other processes */
 	"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd",
-	"process_madvise", "move_pages", "migrate_pages",
+	"process_madvise", "move_pages", "migrate_pages", "shmat",
 	/* namespaces and roots: the runtime's work */
 	"unshare", "setns", "chroot", "pivot_root",
 	/* keys; handles that pass by permissions; queues that pass by this filter */
@@ -59,12 +59,8 @@ static const char *const denied[] = {
 };
 /* clang-format on */
 
-int privileges_filter(bool plugins, struct err *e)
+int privileges_filter(struct err *e)
 {
-	if (plugins) {
-		log_info("the kubeconfig has a credential plugin: no filter of system calls");
-		return 0;
-	}
 	return confine_calls(CONFINE_DENY, denied, ARRAY_SIZE(denied), e);
 }
 

@@ -15,10 +15,9 @@
 int privileges_drop(struct err *e);
 
 /* From now on system calls fail that no node agent makes: those that change the kernel, its clock,
- * or another process's memory. Programs that the agent starts would be held to it, too; an agent
- * that starts some (plugins: the kubeconfig's credentials come from one) does without. Does nothing
- * in builds with sanitizers. */
-int privileges_filter(bool plugins, struct err *e);
+ * or another process's memory, or make code of what was written. Credential plugins are started by
+ * a spawner from before it and are free of it. Does nothing in builds with sanitizers. */
+int privileges_filter(struct err *e);
 
 /* The tables of what is kept and what is denied, for the manual. */
 bool privileges_kept_at(size_t i, const char **ret_name, const char **ret_why);

@@ -98,6 +98,19 @@ int mac_parse(const char *text, uint8_t ret[MAC_BYTES], struct err *e)
 	return 0;
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	static const struct addr one = { .len = 16, .b = { [15] = 1 } };
+
+	return a->len == 4 ? a->b[0] == 127 : !addr_cmp(a, &one);
+}
+
+bool addr_is_link_local(const struct addr *a)
+{
+	return a->len == 4 ? a->b[0] == 169 && a->b[1] == 254
+			   : a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 int addr_cmp(const struct addr *a, const struct addr *b)
 {
 	return a->len != b->len ? (a->len < b->len ? -1 : 1) : memcmp(a->b, b->b, a->len);

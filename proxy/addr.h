@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/vec.h"
 
 enum { ADDR_TEXT = 46, PREFIX_TEXT = 50, MAC_TEXT = 18, MAC_BYTES = 6 };
 
@@ -18,6 +19,9 @@ struct prefix {
 	struct addr addr; /* host bits are zero */
 	uint8_t bits;
 };
+
+typedef VEC(struct addr) addr_list;
+typedef VEC(struct prefix) prefix_list;
 
 /* Strict: no zone, no leading zeros. */
 int addr_parse(const char *text, struct addr *ret, struct err *e);
@@ -38,3 +42,6 @@ struct prefix prefix_of(const struct addr *a, uint8_t bits);
 struct addr prefix_last(const struct prefix *p);
 /* AF_INET or AF_INET6. */
 int addr_af(const struct addr *a);
+/* Every machine has such ones of its own. */
+bool addr_is_loopback(const struct addr *a);
+bool addr_is_link_local(const struct addr *a);

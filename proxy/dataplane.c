@@ -29,12 +29,10 @@ enum {
 	FOREIGN_USEC = USEC_PER_SEC, /* at most so often for somebody else's changes */
 };
 
-typedef VEC(struct prefix) prefixes;
-
 struct dpfamily {
 	bool enabled;
 	struct program *program;
-	prefixes pods, services;
+	prefix_list pods, services;
 	struct addr node_ip;
 	bool more; /* a large change is under way, a transaction at a time */
 	int64_t retry_usec, retry_at_usec; /* back-off, monotonic */
@@ -75,7 +73,8 @@ static void arm(struct dataplane *d);
 
 /* Settings */
 
-static void parse_prefixes(char *const *v, const char *what, enum dataplane_family f, prefixes *ret)
+static void parse_prefixes(char *const *v, const char *what, enum dataplane_family f,
+			   prefix_list *ret)
 {
 	ret->n = 0;
 	for (; v && *v; v++) {
@@ -102,7 +101,7 @@ static bool covers_all(const struct dataplane *d, enum dataplane_family f)
 }
 
 /* Addresses of this machine within the prefixes; loopback never serves node ports. */
-static int find_node_port_ips(struct dataplane *d, const prefixes *within, struct err *e)
+static int find_node_port_ips(struct dataplane *d, const prefix_list *within, struct err *e)
 {
 	struct ifaddrs *list = NULL;
 
@@ -123,21 +122,14 @@ static int find_node_port_ips(struct dataplane *d, const prefixes *within, struc
 	return 0;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	static const struct addr six = { .len = 16, .b = { [15] = 1 } };
-
-	return a->len == 4 ? a->b[0] == 127 : !addr_cmp(a, &six);
-}
-
 static int read_node_port_ips(struct dataplane *d, enum dataplane_family f, struct err *e)
 {
-	prefixes within = { 0 };
+	prefix_list within = { 0 };
 	int r;
 
 	d->node_port_ips.n = 0;
 	if (primary_only(d)) {
-		if (d->family[f].node_ip.len && !is_loopback(&d->family[f].node_ip))
+		if (d->family[f].node_ip.len && !addr_is_loopback(&d->family[f].node_ip))
 			vec_push(&d->node_port_ips, d->family[f].node_ip);
 		return 0;
 	}
@@ -696,7 +688,7 @@ static void check_bridges(const struct dataplane *d)
 {
 	char bridge[IF_NAMESIZE];
 	const char *sysctl;
-	prefixes pods = { 0 };
+	prefix_list pods = { 0 };
 
 	for (unsigned f = 0; f < DATAPLANE_FAMILIES; f++) {
 		parse_prefixes(d->pod_cidrs, "podCIDRs", f, &pods);
@@ -715,8 +707,9 @@ void dataplane_start(struct dataplane *d)
 	d->started = true;
 	check_bridges(d);
 	if (!d->zones)
-		log_warning("the kernel has no CONFIG_NF_CONNTRACK_ZONES: a client that reaches one "
-			    "endpoint by two nodes needs two source ports");
+		log_warning(
+		    "the kernel has no CONFIG_NF_CONNTRACK_ZONES: a client that reaches one "
+		    "endpoint by two nodes needs two source ports");
 	d->full_at_usec = clock_mono_usec() + FULL_USEC;
 	arm(d);
 }
@@ -780,7 +773,7 @@ bool dataplane_health_next(const struct dataplane *d, size_t *cursor, struct dat
 /* A service range without that service drops; a service's address without that port rejects. */
 static void explain_miss(const struct dataplane *d, const struct addr *to, struct str *out)
 {
-	const prefixes *ranges = &d->family[to->len == 4 ? 0 : 1].services;
+	const prefix_list *ranges = &d->family[to->len == 4 ? 0 : 1].services;
 	void *value;
 
 	for (size_t at = 0; map_next(&d->store.services, &at, NULL, &value);) {

@@ -1,6 +1,7 @@
 /* Links, addresses, routes, neighbours (contract in netstate.h). Pure. */
 #include "netstate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -14,18 +15,57 @@ const struct netstate_link *netstate_link_named(const netstate_links *links, con
 	return NULL;
 }
 
+const struct netstate_link *netstate_link_at(const netstate_links *links, int index)
+{
+	for (size_t i = 0; i < links->n; i++) {
+		if (links->v[i].index == index)
+			return &links->v[i];
+	}
+	return NULL;
+}
+
+const struct netstate_address *netstate_own_address(const netstate_addresses *addresses,
+						    const struct addr *a)
+{
+	for (size_t i = 0; i < addresses->n; i++) {
+		if (!addr_cmp(&addresses->v[i].addr, a))
+			return &addresses->v[i];
+	}
+	return NULL;
+}
+
+const struct netstate_link *netstate_own_link(const netstate_links *links,
+					      const netstate_addresses *addresses,
+					      const struct addr *a)
+{
+	const struct netstate_address *own = netstate_own_address(addresses, a);
+
+	return own ? netstate_link_at(links, own->dev) : NULL;
+}
+
 static int int_cmp(int a, int b)
 {
 	return (a > b) - (a < b);
 }
 
-int netstate_route_cmp(const void *a, const void *b)
+static int destination_cmp(const void *a, const void *b)
 {
 	const struct netstate_route *x = a, *y = b;
 	int r = (x->table > y->table) - (x->table < y->table);
 
-	if (!r)
-		r = prefix_cmp(&x->dst, &y->dst);
+	return r ? r : prefix_cmp(&x->dst, &y->dst);
+}
+
+bool netstate_has_destination(const netstate_routes *list, const struct netstate_route *route)
+{
+	return list->n && bsearch(route, list->v, list->n, sizeof(*list->v), destination_cmp);
+}
+
+int netstate_route_cmp(const void *a, const void *b)
+{
+	const struct netstate_route *x = a, *y = b;
+	int r = destination_cmp(a, b);
+
 	if (!r)
 		r = int_cmp(x->dev, y->dev);
 	if (!r)

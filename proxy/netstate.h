@@ -69,12 +69,22 @@ typedef VEC(struct netstate_neighbour) netstate_neighbours;
 
 /* NULL when there is none */
 const struct netstate_link *netstate_link_named(const netstate_links *links, const char *name);
+const struct netstate_link *netstate_link_at(const netstate_links *links, int index);
+/* The address of this machine that is that one. */
+const struct netstate_address *netstate_own_address(const netstate_addresses *addresses,
+						    const struct addr *a);
+/* The link that has it. */
+const struct netstate_link *netstate_own_link(const netstate_links *links,
+					      const netstate_addresses *addresses,
+					      const struct addr *a);
 
 /* By what identifies one (destination; device and address), then by the rest. */
 int netstate_route_cmp(const void *a, const void *b);
 int netstate_neighbour_cmp(const void *a, const void *b);
 int netstate_address_cmp(const void *a, const void *b);
 int netstate_rule_cmp(const void *a, const void *b);
+/* Whether a sorted list has one to the same destination in the same table. */
+bool netstate_has_destination(const netstate_routes *list, const struct netstate_route *route);
 
 /* Walks two sorted lists of elements of that size; act hears of each element that is in one of them
  * only, and goes on when it fails. -1 when any failed. */

@@ -38,6 +38,52 @@ void nodeinfo_read(const Core__Node *node, struct nodeinfo *ret)
 		strv_push(&ret->pod_cidrs, node->spec->podcidrs[i]);
 }
 
+static void complain(char ***ret_bad, const struct err *e)
+{
+	if (ret_bad)
+		strv_push(ret_bad, e->text);
+}
+
+void nodeinfo_read_addresses(const Core__Node *node, const char *type, addr_list *out,
+			     char ***ret_bad)
+{
+	const Core__NodeStatus *status = node->status;
+	struct addr addr;
+	struct err e;
+
+	for (size_t i = 0; status && i < status->n_addresses; i++) {
+		const Core__NodeAddress *a = status->addresses[i];
+
+		if (type ? !str_eq(a->type, type) : str_eq(a->type, "Hostname"))
+			continue;
+		if (addr_parse(a->address, &addr, &e) == 0)
+			vec_push(out, addr);
+		else
+			complain(ret_bad, &e);
+	}
+}
+
+static void read_cidr(const char *text, prefix_list *out, char ***ret_bad)
+{
+	struct prefix p;
+	struct err e;
+
+	if (prefix_parse(text, &p, &e) == 0)
+		vec_push(out, p);
+	else
+		complain(ret_bad, &e);
+}
+
+void nodeinfo_read_pod_cidrs(const Core__Node *node, prefix_list *out, char ***ret_bad)
+{
+	const Core__NodeSpec *spec = node->spec;
+
+	for (size_t i = 0; spec && i < spec->n_podcidrs; i++)
+		read_cidr(spec->podcidrs[i], out, ret_bad);
+	if (spec && !spec->n_podcidrs && !str_empty(spec->podcidr))
+		read_cidr(spec->podcidr, out, ret_bad);
+}
+
 void nodeinfo_fini(struct nodeinfo *n)
 {
 	strv_free(n->pod_cidrs);

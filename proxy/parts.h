@@ -20,8 +20,8 @@ struct proxy {
 	char *const *argv;
 	struct config *config;
 	char *node_name;
-	bool v6;             /* the host has IPv6 */
-	bool starts_plugins; /* the kubeconfig has a credential plugin */
+	bool v6;                 /* the host has IPv6 */
+	struct spawner *spawner; /* NULL: the kubeconfig had no credential plugin at the start */
 
 	sd_event *loop;
 	struct kube_client *client;
@@ -57,7 +57,7 @@ void proxy_try_start(struct proxy *p);
 /* The pod network and the way back of replies; needs client and data plane. */
 int proxypeers_start(struct proxy *p, struct err *e);
 void proxypeers_configure(struct proxy *p);           /* the configuration changed */
-bool proxypeers_ready(const struct proxy *p); /* programming may start */
+bool proxypeers_ready(const struct proxy *p);         /* programming may start */
 size_t proxypeers_masqueraded(const struct proxy *p); /* prefixes of other nodes */
 void proxypeers_stop(struct proxy *p);                /* before the client goes */
 void proxypeers_free(struct proxy *p);

@@ -77,19 +77,10 @@ static bool is_used(const struct peers *p, int dev)
 	return false;
 }
 
-static bool is_there(const netstate_links *names, int dev)
-{
-	for (size_t i = 0; i < names->n; i++) {
-		if (names->v[i].index == dev)
-			return true;
-	}
-	return false;
-}
-
 static void keep_slots(const struct peermarks *have, const netstate_links *names, struct peers *p)
 {
 	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
-		if (is_there(names, have->slot[i].dev))
+		if (netstate_link_at(names, have->slot[i].dev))
 			p->slot[i].dev = have->slot[i].dev;
 	}
 }
@@ -126,10 +117,10 @@ static int take_slots(struct peers *p, struct err *e)
 static void name_slots(const netstate_links *names, struct peers *p)
 {
 	for (unsigned i = 0; i < PEERS_SLOTS; i++) {
-		for (size_t k = 0; k < names->n; k++) {
-			if (p->slot[i].dev && names->v[k].index == p->slot[i].dev)
-				memcpy(p->slot[i].name, names->v[k].name, IFNAMSIZ);
-		}
+		const struct netstate_link *l = netstate_link_at(names, p->slot[i].dev);
+
+		if (l)
+			memcpy(p->slot[i].name, l->name, IFNAMSIZ);
 	}
 }
 
@@ -311,8 +302,7 @@ int peermark_cmp(const void *a, const void *b)
 
 void peermarks_sort(struct peermarks *m)
 {
-	if (m->marks.n)
-		qsort(m->marks.v, m->marks.n, sizeof(*m->marks.v), peermark_cmp);
+	vec_sort(&m->marks, peermark_cmp);
 }
 
 void peermarks_of(const struct peers *p, struct peermarks *ret)

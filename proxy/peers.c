@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "nodeinfo.h"
 
 /* A node with more addresses is no ordinary node. */
 enum { OTHERS_MAX = 64 };
@@ -52,14 +53,6 @@ static void read_record(struct peers_node *n, const char *text)
 	read_others(n, json_member(record, "others", json_type_array));
 }
 
-static void read_cidr(struct peers_node *n, const char *text)
-{
-	struct prefix p;
-
-	if (prefix_parse(text, &p, NULL) == 0)
-		vec_push(&n->pod_cidrs, p);
-}
-
 struct peers_node *peers_node_read(const Core__Node *node)
 {
 	struct peers_node *n = NEW(struct peers_node);
@@ -68,15 +61,8 @@ struct peers_node *peers_node_read(const Core__Node *node)
 	n->name = mem_strdup(node->metadata->name);
 	if (status && status->nodeinfo)
 		n->boot_id = mem_strdup(status->nodeinfo->bootid);
-	for (size_t i = 0; status && i < status->n_addresses; i++) {
-		struct addr a;
-
-		if (!str_eq(status->addresses[i]->type, "Hostname") &&
-		    addr_parse(status->addresses[i]->address, &a, NULL) == 0)
-			vec_push(&n->addresses, a);
-	}
-	for (size_t i = 0; node->spec && i < node->spec->n_podcidrs; i++)
-		read_cidr(n, node->spec->podcidrs[i]);
+	nodeinfo_read_addresses(node, NULL, &n->addresses, NULL);
+	nodeinfo_read_pod_cidrs(node, &n->pod_cidrs, NULL);
 	for (size_t i = 0; i < node->metadata->n_annotations; i++) {
 		if (str_eq(node->metadata->annotations[i]->key, PEERS_ANNOTATION))
 			read_record(n, str_or(node->metadata->annotations[i]->value, ""));
@@ -141,32 +127,12 @@ bool peers_has_said(const struct peers_node *n, const char *record)
 
 /* --- this node's links --- */
 
-static const struct netstate_link *link_at(const netstate_links *links, int index)
-{
-	for (size_t i = 0; i < links->n; i++) {
-		if (links->v[i].index == index)
-			return &links->v[i];
-	}
-	return NULL;
-}
-
 static bool has_mac(const struct netstate_link *l)
 {
 	static const uint8_t none[MAC_BYTES];
 
 	return !(l->flags & (IFF_LOOPBACK | IFF_POINTOPOINT | IFF_NOARP)) &&
 	       memcmp(l->mac, none, MAC_BYTES) != 0;
-}
-
-/* The link that has that address of ours. */
-static const struct netstate_link *
-own_link(const netstate_links *links, const netstate_addresses *addresses, const struct addr *a)
-{
-	for (size_t i = 0; i < addresses->n; i++) {
-		if (!addr_cmp(&addresses->v[i].addr, a))
-			return link_at(links, addresses->v[i].dev);
-	}
-	return NULL;
 }
 
 static bool node_has(const struct peers_node *n, const struct addr *a)
@@ -198,14 +164,8 @@ static bool is_self(const struct peers_input *in, const struct peers_node *n)
 /* Sorted, the wider stands before what it holds; that goes. */
 #define SORT_DISJOINT(list, cmp, holds) \
 	do { \
-		size_t kept = 0; \
-		if ((list)->n) \
-			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
-		for (size_t i = 0; i < (list)->n; i++) { \
-			if (!kept || !holds(&(list)->v[kept - 1], &(list)->v[i])) \
-				(list)->v[kept++] = (list)->v[i]; \
-		} \
-		(list)->n = kept; \
+		vec_sort(list, cmp); \
+		vec_keep_after(list, last, each, !last || !holds(last, each)); \
 	} while (0)
 
 static int by_addr(const void *a, const void *b)
@@ -213,12 +173,7 @@ static int by_addr(const void *a, const void *b)
 	return addr_cmp(a, b);
 }
 
-static bool same_addr(const struct addr *a, const struct addr *b)
-{
-	return !addr_cmp(a, b);
-}
-
-void peers_targets(const struct peers_input *in, peers_addrs *out)
+void peers_targets(const struct peers_input *in, addr_list *out)
 {
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct peers_node *n = in->nodes[i];
@@ -230,7 +185,7 @@ void peers_targets(const struct peers_input *in, peers_addrs *out)
 		for (size_t k = 0; k < n->addresses.n; k++)
 			vec_push(out, n->addresses.v[k]);
 	}
-	SORT_DISJOINT(out, by_addr, same_addr);
+	vec_sort_unique(out, by_addr);
 }
 
 /* --- who sends what --- */
@@ -280,9 +235,8 @@ static void add_homes(struct peers *p, const uint8_t *mac, const struct peers_no
 	for (size_t i = 0; i < n->pod_cidrs.n; i++)
 		add_home(p, mac, &n->pod_cidrs.v[i]);
 	for (size_t i = 0; i < n->addresses.n + n->others.n; i++) {
-		struct prefix host = host_prefix(i < n->addresses.n
-						     ? &n->addresses.v[i]
-						     : &n->others.v[i - n->addresses.n]);
+		struct prefix host = host_prefix(
+		    i < n->addresses.n ? &n->addresses.v[i] : &n->others.v[i - n->addresses.n]);
 
 		add_home(p, mac, &host);
 	}
@@ -307,7 +261,7 @@ static void add_senders(const struct peers_input *in, const struct peers_node *n
 {
 	for (size_t i = 0; i < n->links.n; i++) {
 		const struct peers_route *r = route_to(in, &n->links.v[i].addr);
-		const struct netstate_link *l = r ? link_at(in->links, r->dev) : NULL;
+		const struct netstate_link *l = r ? netstate_link_at(in->links, r->dev) : NULL;
 
 		if (l && !r->via.len && has_mac(l) && node_has(n, &n->links.v[i].addr))
 			add_identity(in, p, r->dev, n->links.v[i].mac, n);
@@ -338,7 +292,7 @@ static bool is_published(const struct peers_input *in, const struct netstate_lin
 		const struct peers_node *n = in->nodes[i];
 
 		for (size_t k = 0; is_self(in, n) && k < n->addresses.n; k++) {
-			if (own_link(in->links, in->addresses, &n->addresses.v[k]) == l)
+			if (netstate_own_link(in->links, in->addresses, &n->addresses.v[k]) == l)
 				return true;
 		}
 	}
@@ -355,7 +309,7 @@ static const char *obstacle(const struct peers_input *in, const struct peers_nod
 			    const struct addr *to)
 {
 	const struct peers_route *r = route_to(in, to);
-	const struct netstate_link *l = r ? link_at(in->links, r->dev) : NULL;
+	const struct netstate_link *l = r ? netstate_link_at(in->links, r->dev) : NULL;
 
 	if (!n->returns)
 		return "it does not say that it returns replies the way they came";
@@ -378,13 +332,13 @@ static const struct addr *plain_hop(const struct peers_input *in, const struct p
 {
 	const struct peers_route *r = route_to(in, to);
 
-	if (obstacle(in, n, to) || is_tunnel(link_at(in->links, r->dev)))
+	if (obstacle(in, n, to) || is_tunnel(netstate_link_at(in->links, r->dev)))
 		return NULL;
 	return r->via.len ? &r->via : &r->to;
 }
 
 static void add_hop(const struct peers_input *in, const struct peers_node *n, const struct addr *to,
-		    peers_addrs *out)
+		    addr_list *out)
 {
 	const struct addr *hop = plain_hop(in, n, to);
 
@@ -392,7 +346,7 @@ static void add_hop(const struct peers_input *in, const struct peers_node *n, co
 		vec_push(out, *hop);
 }
 
-void peers_hops(const struct peers_input *in, peers_addrs *out)
+void peers_hops(const struct peers_input *in, addr_list *out)
 {
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct peers_node *n = in->nodes[i];
@@ -402,7 +356,7 @@ void peers_hops(const struct peers_input *in, peers_addrs *out)
 		for (size_t k = 0; !is_self(in, n) && k < n->addresses.n; k++)
 			add_hop(in, n, &n->addresses.v[k], out);
 	}
-	SORT_DISJOINT(out, by_addr, same_addr);
+	vec_sort_unique(out, by_addr);
 }
 
 static const char *doubt(const struct peers_input *in, const struct peers_node *n,
@@ -544,11 +498,6 @@ static bool pair_within(const struct peers_pair *outer, const struct peers_pair 
 						      : within(&outer->to, &inner->to);
 }
 
-static bool same_sender(const struct peers_sender *a, const struct peers_sender *b)
-{
-	return !sender_cmp(a, b);
-}
-
 static void add_node(const struct peers_input *in, const struct peers_node *n, struct peers *p)
 {
 	add_senders(in, n, p);
@@ -572,7 +521,7 @@ void peers_make(const struct peers_input *in, struct peers *ret)
 		if (!is_self(in, in->nodes[i]))
 			add_node(in, in->nodes[i], &p);
 	}
-	SORT_DISJOINT(&p.senders, sender_cmp, same_sender);
+	vec_sort_unique(&p.senders, sender_cmp);
 	SORT_DISJOINT(&p.direct, direct_cmp, direct_within);
 	SORT_DISJOINT(&p.home, home_cmp, home_within);
 	SORT_DISJOINT(&p.symmetric, target_cmp, target_within);
@@ -638,15 +587,6 @@ void peers_fini(struct peers *p)
 	*p = (struct peers){ 0 };
 }
 
-static bool is_everywhere(const struct addr *a)
-{
-	static const struct addr loopback6 = { .len = 16, .b = { [15] = 1 } };
-
-	if (a->len == 4)
-		return a->b[0] == 127 || (a->b[0] == 169 && a->b[1] == 254);
-	return !addr_cmp(a, &loopback6) || (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
-}
-
 static bool is_told_already(const struct peers_node *self, const struct addr *a)
 {
 	bool told = node_has(self, a);
@@ -661,16 +601,16 @@ static struct json_object *other_addresses(const struct peers_node *self,
 					   const netstate_addresses *addresses)
 {
 	struct json_object *list = json_object_new_array();
-	peers_addrs v = { 0 };
+	addr_list v = { 0 };
 	char text[ADDR_TEXT];
 
 	for (size_t i = 0; i < addresses->n; i++) {
 		const struct addr *a = &addresses->v[i].addr;
 
-		if (!is_everywhere(a) && !is_told_already(self, a))
+		if (!addr_is_loopback(a) && !addr_is_link_local(a) && !is_told_already(self, a))
 			vec_push(&v, *a);
 	}
-	SORT_DISJOINT(&v, by_addr, same_addr);
+	vec_sort_unique(&v, by_addr);
 	for (size_t i = 0; i < v.n && i < OTHERS_MAX; i++)
 		json_object_array_add(list, json_object_new_string(addr_text(&v.v[i], text)));
 	vec_fini(&v);
@@ -685,7 +625,8 @@ char *peers_record(const char *boot_id, const struct peers_node *self, const net
 	struct json_object *said = json_object_new_object();
 
 	for (size_t i = 0; i < self->addresses.n; i++) {
-		const struct netstate_link *l = own_link(links, addresses, &self->addresses.v[i]);
+		const struct netstate_link *l =
+		    netstate_own_link(links, addresses, &self->addresses.v[i]);
 		char address[ADDR_TEXT], mac[MAC_TEXT];
 
 		if (l && has_mac(l) && !str_eq(l->kind, "vxlan"))

@@ -18,14 +18,14 @@
 /* What a Node says of itself. */
 struct peers_node {
 	char *name, *boot_id;
-	VEC(struct addr) addresses;
-	VEC(struct prefix) pod_cidrs;
+	addr_list addresses;
+	prefix_list pod_cidrs;
 	bool returns; /* it says so, and has not rebooted since */
 	VEC(struct peers_link {
 		struct addr addr;
 		uint8_t mac[MAC_BYTES];
-	}) links;                /* as it says */
-	VEC(struct addr) others; /* addresses that it has and its Node does not name, as it says */
+	}) links;         /* as it says */
+	addr_list others; /* addresses that it has and its Node does not name, as it says */
 };
 struct peers_node *peers_node_read(const Core__Node *node);
 void peers_node_free(struct peers_node *n);
@@ -61,12 +61,11 @@ struct peers_input {
 
 /* What routes are asked for: an address in each pod range and each address of each other node.
  * Sorted, each once. */
-typedef VEC(struct addr) peers_addrs;
-void peers_targets(const struct peers_input *in, peers_addrs *out);
+void peers_targets(const struct peers_input *in, addr_list *out);
 
 /* Hops over plain links to nodes that return replies: those that are to be proven. Sorted, each
  * once. */
-void peers_hops(const struct peers_input *in, peers_addrs *out);
+void peers_hops(const struct peers_input *in, addr_list *out);
 
 /* A sender that may be recognised: packets of a node come with this Ethernet address. */
 struct peers_sender {

@@ -6,46 +6,19 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "nodeinfo.h"
 
 /* --- what a Node says --- */
-
-static void read_cidr(struct podnet_node *n, const char *text, char ***ret_bad)
-{
-	struct prefix p;
-	struct err e;
-
-	if (prefix_parse(text, &p, &e) == 0)
-		vec_push(&n->pod_cidrs, p);
-	else if (ret_bad)
-		strv_push(ret_bad, e.text);
-}
-
-static void read_address(struct podnet_node *n, const Core__NodeAddress *a, char ***ret_bad)
-{
-	struct addr addr;
-	struct err e;
-
-	if (!str_eq(a->type, "InternalIP"))
-		return;
-	if (addr_parse(a->address, &addr, &e) == 0)
-		vec_push(&n->addresses, addr);
-	else if (ret_bad)
-		strv_push(ret_bad, e.text);
-}
 
 struct podnet_node *podnet_node_read(const Core__Node *node, char ***ret_bad)
 {
 	struct podnet_node *n = NEW(struct podnet_node);
-	const Core__NodeSpec *spec = node->spec;
 
 	n->name = mem_strdup(node->metadata->name);
-	for (size_t i = 0; node->status && i < node->status->n_addresses; i++)
-		read_address(n, node->status->addresses[i], ret_bad);
-	for (size_t i = 0; spec && i < spec->n_podcidrs; i++)
-		read_cidr(n, spec->podcidrs[i], ret_bad);
-	if (spec && !spec->n_podcidrs && !str_empty(spec->podcidr))
-		read_cidr(n, spec->podcidr, ret_bad);
+	nodeinfo_read_addresses(node, "InternalIP", &n->addresses, ret_bad);
+	nodeinfo_read_pod_cidrs(node, &n->pod_cidrs, ret_bad);
 	return n;
 }
 
@@ -74,20 +47,6 @@ void podnet_mac(const struct addr *node, uint8_t ret[MAC_BYTES])
 	for (size_t i = 0; i < node->len; i++)
 		hash = (hash ^ node->b[i]) * 0x100000001b3;
 	memcpy(ret + 1, &hash, MAC_BYTES - 1);
-}
-
-static bool is_loopback(const struct addr *a)
-{
-	return a->len == 4 && a->b[0] == 127;
-}
-
-static bool is_own(const struct podnet_input *in, const struct addr *a)
-{
-	for (size_t i = 0; i < in->addresses->n; i++) {
-		if (!addr_cmp(&in->addresses->v[i].addr, a))
-			return true;
-	}
-	return false;
 }
 
 /* The device on whose link an address is, or 0. The tunnel's own addresses are no network. */
@@ -147,54 +106,65 @@ static void add_tunnelled(struct podnet *p, const struct prefix *cidr, const str
 	vec_push(&p->neighbours, fdb);
 }
 
-/* A route to it would take the way to a node itself. */
-static bool holds_a_node(const struct podnet_input *in, const struct prefix *cidr)
+struct making {
+	const struct podnet_input *in;
+	int device;
+	addr_list nodes;  /* addresses of all of them, sorted */
+	struct map taken; /* text of ranges */
+	struct podnet *p;
+};
+
+static int by_range(const void *range, const void *a)
 {
-	for (size_t i = 0; i < in->n_nodes; i++) {
-		for (size_t k = 0; k < in->nodes[i]->addresses.n; k++) {
-			if (prefix_has(cidr, &in->nodes[i]->addresses.v[k]))
-				return true;
-		}
-	}
-	return false;
+	const struct prefix *p = range;
+
+	return prefix_has(p, a) ? 0 : addr_cmp(&p->addr, a);
+}
+
+/* A route to it would take the way to a node itself. */
+static bool holds_a_node(const struct making *m, const struct prefix *cidr)
+{
+	return m->nodes.n && bsearch(cidr, m->nodes.v, m->nodes.n, sizeof(*m->nodes.v), by_range);
 }
 
 /* Why nothing can lead to that range, whatever the way; NULL: nothing is in the way. */
-static const char *misfit(const struct podnet_input *in, const struct podnet_node *peer,
-			  const struct prefix *cidr, const struct podnet *p)
+static const char *misfit(const struct making *m, const struct podnet_node *peer,
+			  const struct prefix *cidr, const char *text)
 {
+	const struct podnet_input *in = m->in;
+
 	for (size_t i = 0; i < in->self->pod_cidrs.n; i++) {
 		if (overlap(cidr, &in->self->pod_cidrs.v[i]))
 			return "the range overlaps this node's own";
 	}
 	/* two routes to one range would replace each other for ever */
-	for (size_t i = 0; i < p->routes.n; i++) {
-		if (!prefix_cmp(&p->routes.v[i].dst, cidr))
-			return "another node has the same range";
-	}
-	if (holds_a_node(in, cidr))
+	if (map_has(&m->taken, text))
+		return "another node has the same range";
+	if (holds_a_node(m, cidr))
 		return "a node's own address is in the range";
 	for (size_t i = 0; i < peer->addresses.n; i++) {
-		if (is_own(in, &peer->addresses.v[i]) || is_loopback(&peer->addresses.v[i]))
+		if (netstate_own_address(in->addresses, &peer->addresses.v[i]) ||
+		    addr_is_loopback(&peer->addresses.v[i]))
 			return "its InternalIP is this node's own";
 	}
 	return NULL;
 }
 
-static void add_range(const struct podnet_input *in, const struct podnet_node *peer,
-		      const struct prefix *cidr, int device, struct podnet *p)
+static void add_range(struct making *m, const struct podnet_node *peer, const struct prefix *cidr)
 {
+	const struct podnet_input *in = m->in;
 	const struct addr *hop = first_of_family(peer, cidr->addr.len), *end;
-	int dev = hop ? shared_link(in, device, hop) : 0;
-	const char *why = misfit(in, peer, cidr, p);
+	int dev = hop ? shared_link(in, m->device, hop) : 0;
+	struct podnet *p = m->p;
 	char text[PREFIX_TEXT];
+	const char *why = misfit(m, peer, cidr, prefix_text(cidr, text));
 
-	prefix_text(cidr, text);
 	if (why) {
 		complain(p, peer->name, text, why);
 		return;
 	}
 	if (dev) {
+		map_put(&m->taken, text, p);
 		vec_push(&p->routes,
 			 (struct netstate_route){
 			     .table = RT_TABLE_MAIN, .dst = *cidr, .via = *hop, .dev = dev });
@@ -206,30 +176,20 @@ static void add_range(const struct podnet_input *in, const struct podnet_node *p
 		return;
 	}
 	end = in->self->addresses.n ? first_of_family(peer, in->self->addresses.v[0].len) : NULL;
-	if (end)
-		add_tunnelled(p, cidr, end, device);
-	else
+	if (!end) {
 		complain(p, peer->name, text, "it has no InternalIP of this node's family");
+		return;
+	}
+	map_put(&m->taken, text, p);
+	add_tunnelled(p, cidr, end, m->device);
 }
 
 /* --- the tunnel's device --- */
 
-static const struct netstate_link *link_of(const struct podnet_input *in, const struct addr *own)
-{
-	for (size_t i = 0; i < in->addresses->n; i++) {
-		for (size_t k = 0; k < in->links->n; k++) {
-			if (in->links->v[k].index == in->addresses->v[i].dev &&
-			    !addr_cmp(&in->addresses->v[i].addr, own))
-				return &in->links->v[k];
-		}
-	}
-	return NULL;
-}
-
 static void make_device(const struct podnet_input *in, int device, struct podnet *p)
 {
 	const struct addr *local = &in->self->addresses.v[0];
-	const struct netstate_link *under = link_of(in, local);
+	const struct netstate_link *under = netstate_own_link(in->links, in->addresses, local);
 	uint32_t overhead = local->len == 4 ? PODNET_OVERHEAD_IPV4 : PODNET_OVERHEAD_IPV6;
 
 	p->device.local = *local;
@@ -247,35 +207,55 @@ static void make_device(const struct podnet_input *in, int device, struct podnet
 	}
 }
 
-/* Two peers may stand behind one Ethernet address only if they are one. */
-#define SORT_UNIQUE(list, cmp) \
-	do { \
-		size_t kept = 0; \
-		if ((list)->n) \
-			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
-		for (size_t i = 0; i < (list)->n; i++) { \
-			if (!kept || cmp(&(list)->v[kept - 1], &(list)->v[i])) \
-				(list)->v[kept++] = (list)->v[i]; \
-		} \
-		(list)->n = kept; \
-	} while (0)
+static int by_addr(const void *a, const void *b)
+{
+	return addr_cmp(a, b);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct podnet_node *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* In the order of names: of two peers with one range it is always the same that has it. */
+static void add_peers(struct making *m)
+{
+	VEC(const struct podnet_node *) peers = { 0 };
+
+	for (size_t i = 0; i < m->in->n_nodes; i++) {
+		const struct podnet_node *n = m->in->nodes[i];
+
+		for (size_t k = 0; k < n->addresses.n; k++)
+			vec_push(&m->nodes, n->addresses.v[k]);
+		if (!str_eq(n->name, m->in->self->name))
+			vec_push(&peers, n);
+	}
+	vec_sort(&m->nodes, by_addr);
+	vec_sort(&peers, by_name);
+	for (size_t i = 0; i < peers.n; i++) {
+		for (size_t k = 0; k < peers.v[i]->pod_cidrs.n; k++)
+			add_range(m, peers.v[i], &peers.v[i]->pod_cidrs.v[k]);
+	}
+	vec_fini(&peers);
+}
 
 void podnet_make(const struct podnet_input *in, int device_index, struct podnet *ret)
 {
 	struct podnet p = { 0 };
+	struct making m = { .in = in, .device = device_index, .p = &p };
 
-	for (size_t i = 0; in->mode != PODNET_NONE && i < in->n_nodes; i++) {
-		const struct podnet_node *peer = in->nodes[i];
-
-		for (size_t k = 0; !str_eq(peer->name, in->self->name) && k < peer->pod_cidrs.n;
-		     k++)
-			add_range(in, peer, &peer->pod_cidrs.v[k], device_index, &p);
-	}
+	if (in->mode != PODNET_NONE)
+		add_peers(&m);
 	if (p.device.wanted)
 		make_device(in, device_index, &p);
-	SORT_UNIQUE(&p.routes, netstate_route_cmp);
-	SORT_UNIQUE(&p.neighbours, netstate_neighbour_cmp);
-	SORT_UNIQUE(&p.addresses, netstate_address_cmp);
+	/* two peers may stand behind one Ethernet address only if they are one */
+	vec_sort_unique(&p.routes, netstate_route_cmp);
+	vec_sort_unique(&p.neighbours, netstate_neighbour_cmp);
+	vec_sort_unique(&p.addresses, netstate_address_cmp);
+	vec_fini(&m.nodes);
+	map_fini(&m.taken);
 	*ret = p;
 }
 

@@ -26,8 +26,8 @@ enum {
 /* What of a Node matters here. */
 struct podnet_node {
 	char *name;
-	VEC(struct addr) addresses; /* InternalIP, in the Node's order */
-	VEC(struct prefix) pod_cidrs;
+	addr_list addresses; /* InternalIP, in the Node's order */
+	prefix_list pod_cidrs;
 };
 /* Bad addresses are left out and named in *ret_bad (strv, may be NULL). */
 struct podnet_node *podnet_node_read(const Core__Node *node, char ***ret_bad);

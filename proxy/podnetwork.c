@@ -125,15 +125,6 @@ static int keep_first(struct act *a, int r, const struct err *e)
 	return r;
 }
 
-static bool has_destination(const netstate_routes *list, const struct prefix *dst)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (!prefix_cmp(&list->v[i].dst, dst))
-			return true;
-	}
-	return false;
-}
-
 static int act_route(void *ctx, const void *element, bool wanted)
 {
 	const struct netstate_route *route = element;
@@ -141,13 +132,13 @@ static int act_route(void *ctx, const void *element, bool wanted)
 	struct err e;
 
 	/* a route that leads elsewhere now is replaced in one step */
-	if (!wanted && has_destination(a->want, &route->dst))
+	if (!wanted && netstate_has_destination(a->want, route))
 		return 0;
 	return keep_first(a,
 			  rtnl_route(a->p->rtnl,
-				     !wanted                                 ? RTNL_DELETE
-				     : has_destination(a->have, &route->dst) ? RTNL_REPLACE
-									     : RTNL_ADD,
+				     !wanted                                    ? RTNL_DELETE
+				     : netstate_has_destination(a->have, route) ? RTNL_REPLACE
+										: RTNL_ADD,
 				     route, &e),
 			  &e);
 }
@@ -170,43 +161,10 @@ static int act_address(void *ctx, const void *element, bool wanted)
 			  &e);
 }
 
-static void keep_device(netstate_addresses *list, int device)
+/* The kernel gives the device a link-local address by itself. */
+static bool is_set_by_us(const struct netstate_address *a, int device)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		struct netstate_address *a = &list->v[i];
-		bool link_local =
-		    a->addr.len == 16 && a->addr.b[0] == 0xfe && (a->addr.b[1] & 0xc0) == 0x80;
-
-		if (a->dev == device && !link_local)
-			list->v[kept++] = *a;
-	}
-	list->n = kept;
-}
-
-/* Other tables of ours are not the pod network's. */
-static void keep_main(netstate_routes *list)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->v[i].table == RT_TABLE_MAIN && !returnplan_is_ours(&list->v[i]))
-			list->v[kept++] = list->v[i];
-	}
-	list->n = kept;
-}
-
-/* Nor are the next hops of replies, on whatever device. */
-static void skip_next_hops(netstate_neighbours *list)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->v[i].fdb || !returnplan_is_next_hop(&list->v[i].addr))
-			list->v[kept++] = list->v[i];
-	}
-	list->n = kept;
+	return a->dev == device && !(a->addr.len == 16 && addr_is_link_local(&a->addr));
 }
 
 /* Addresses first: routes through the device choose their source from them. */
@@ -217,16 +175,17 @@ static int apply(struct podnetwork *p, struct look *l, struct err *e)
 	struct act a = { .p = p, .want = &l->want.routes, .have = &routes, .e = e };
 	int r = rtnl_get_routes(p->rtnl, &routes, e);
 
-	keep_main(&routes);
+	/* other tables of ours are not the pod network's, nor are the next hops of replies */
+	vec_keep(&routes, each, each->table == RT_TABLE_MAIN && !returnplan_is_ours(each));
 	if (r == 0 && l->device)
 		r = rtnl_get_neighbours(p->rtnl, l->device, &neighbours, e);
 	if (r == 0) {
 		err_clear(e);
-		keep_device(&l->addresses, l->device);
+		vec_keep(&l->addresses, each, is_set_by_us(each, l->device));
 		netstate_each_difference(l->want.addresses.v, l->want.addresses.n, l->addresses.v,
 					 l->device ? l->addresses.n : 0, sizeof(*l->addresses.v),
 					 netstate_address_cmp, act_address, &a);
-		skip_next_hops(&neighbours);
+		vec_keep(&neighbours, each, each->fdb || !returnplan_is_next_hop(&each->addr));
 		netstate_each_difference(l->want.neighbours.v, l->want.neighbours.n, neighbours.v,
 					 neighbours.n, sizeof(*neighbours.v),
 					 netstate_neighbour_cmp, act_neighbour, &a);

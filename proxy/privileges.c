@@ -14,7 +14,7 @@ int privileges_drop(struct err *e)
 /* clang-format off */
 static const char *const allowed[] = {
 	/* memory and threads of the resolver */
-	"brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "futex", "set_robust_list",
+	"brk", "munmap", "mremap", "madvise", "futex", "set_robust_list",
 	"rseq", "set_tid_address", "clone", "clone3", "exit", "exit_group", "sched_yield",
 	"sched_getaffinity", "membarrier", "arch_prctl", "prctl",
 	/* files: configuration, credentials, /proc, sysctls */
@@ -36,6 +36,8 @@ static const char *const allowed[] = {
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack",
 	"tgkill", "restart_syscall", "nanosleep", "clock_nanosleep", "clock_gettime",
 	"clock_getres", "gettimeofday", "time",
+	/* a credential plugin: its end is waited for, or made */
+	"pidfd_open", "waitid", "wait4", "kill",
 	/* facts about ourselves */
 	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "capget",
 	"getrandom", "getrusage", "getrlimit", "prlimit64", "sysinfo", "times",

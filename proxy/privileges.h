@@ -12,6 +12,6 @@
 int privileges_drop(struct err *e);
 
 /* From now on only the system calls that the program makes: a list of what is allowed, all else
- * fails. Programs that it starts would be held to the list, too: it starts none after this. Does
+ * fails. Credential plugins are started by a spawner from before it and are free of it. Does
  * nothing in builds with sanitizers, which make calls of their own. */
 int privileges_filter(struct err *e);

@@ -575,8 +575,8 @@ static void rebuild(struct program *p, struct svc *svc)
 	release_gone(p, svc);
 }
 
-/* What the node itself adds: the addresses that serve node ports, and what is known of others. have:
- * what was read of the kernel's table, empty when it was not, or when there is none. */
+/* What the node itself adds: the addresses that serve node ports, and what is known of others.
+ * have: what was read of the kernel's table, empty when it was not, or when there is none. */
 static void rebuild_node(struct program *p, const struct nftlist *have)
 {
 	nftelems elems = { 0 };

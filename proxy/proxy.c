@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/proto.h"
+#include "base/spawner.h"
 #include "base/str.h"
 #include "k8s/networking.pb-c.h"
 #include "kube/hostname.h"
@@ -360,7 +361,7 @@ static void on_kubeconfig_changed(void *ctx)
 		kube_credentials_free(credentials);
 		return;
 	}
-	if (credentials->exec && !p->starts_plugins)
+	if (credentials->exec && !p->spawner)
 		log_warning(
 		    "the kubeconfig has a credential plugin now: it runs with the next start");
 	log_v(2, "kubeconfig read again");
@@ -449,7 +450,7 @@ static int make_client(struct proxy *p, struct err *e)
 {
 	const struct config *c = p->config;
 	struct kube_credentials *credentials = NULL;
-	const struct kube_client_options options = {
+	struct kube_client_options options = {
 		.user_agent = "keelson-proxy/" KUBE_VERSION,
 		.qps = (float)c->qps,
 		.burst = c->burst,
@@ -457,7 +458,12 @@ static int make_client(struct proxy *p, struct err *e)
 
 	if (load_credentials(c, &credentials, e) < 0)
 		return -1;
-	p->starts_plugins = credentials->exec != NULL;
+	/* before the filter */
+	if (credentials->exec && spawner_new(&p->spawner, e) < 0) {
+		kube_credentials_free(credentials);
+		return -1;
+	}
+	options.spawner = p->spawner;
 	p->credentials = credentials_text(credentials);
 	if (kube_client_new(p->loop, credentials, &options, &p->client, e) < 0)
 		return err_wrap(e, "API server client");
@@ -498,10 +504,7 @@ static int make_all(struct proxy *p, struct err *e)
 	if (proxypeers_start(p, e) < 0)
 		return -1;
 	watch_files(p);
-	/* a plugin may need any call */
-	if (p->starts_plugins)
-		log_info("the kubeconfig has a credential plugin: no filter of system calls");
-	else if (privileges_filter(e) < 0)
+	if (privileges_filter(e) < 0)
 		log_err_warning(e, "may make any system call");
 	proxy_node_event(p, EVENT_NORMAL, "Starting", "");
 	/* ready is: configuration valid, the health address bound or told; the API server may be
@@ -523,6 +526,7 @@ static void unmake(struct proxy *p)
 	proxypeers_stop(p);
 	event_recorder_free(p->events);
 	kube_client_free(p->client);
+	spawner_free(p->spawner);
 	proxyserver_stop(p);
 	dataplane_free(p->dataplane);
 	proxypeers_free(p);

@@ -62,7 +62,7 @@ struct look {
 	VEC(struct peers_route) routes;
 	VEC(const struct peers_node *) nodes;
 	const struct peers_node *self;
-	peers_addrs hops; /* to be proven */
+	addr_list hops; /* to be proven */
 	struct peers want;
 };
 
@@ -81,7 +81,7 @@ static void look_fini(struct look *l)
 static int find_routes(struct returnpath *r, struct look *l, const struct peers_input *in,
 		       struct err *e)
 {
-	peers_addrs targets = { 0 };
+	addr_list targets = { 0 };
 	int result = 0;
 
 	peers_targets(in, &targets);
@@ -177,16 +177,6 @@ static int act_neighbour(void *ctx, const void *element, bool wanted)
 	    a, rtnl_neighbour(a->rtnl, wanted ? RTNL_REPLACE : RTNL_DELETE, element, &e), &e);
 }
 
-#define KEEP(list, condition) \
-	do { \
-		size_t kept = 0; \
-		for (size_t i = 0; i < (list)->n; i++) { \
-			if (condition) \
-				(list)->v[kept++] = (list)->v[i]; \
-		} \
-		(list)->n = kept; \
-	} while (0)
-
 /* Next hops stand on devices that a route of ours leads through, or shall. */
 static bool leads_through(const netstate_routes *routes, int dev)
 {
@@ -202,8 +192,8 @@ static int get_ours(struct rtnl *rtnl, const struct returnplan *want, const nets
 {
 	if (rtnl_get_rules(rtnl, &ret->rules, e) < 0 || rtnl_get_routes(rtnl, &ret->routes, e) < 0)
 		return -1;
-	KEEP(&ret->rules, ret->rules.v[i].ours && returnplan_is_table(ret->rules.v[i].table));
-	KEEP(&ret->routes, returnplan_is_ours(&ret->routes.v[i]));
+	vec_keep(&ret->rules, each, each->ours && returnplan_is_table(each->table));
+	vec_keep(&ret->routes, each, returnplan_is_ours(each));
 	for (size_t i = 0; i < links->n; i++) {
 		int dev = links->v[i].index;
 
@@ -211,8 +201,7 @@ static int get_ours(struct rtnl *rtnl, const struct returnplan *want, const nets
 		    rtnl_get_neighbours(rtnl, dev, &ret->neighbours, e) < 0)
 			return -1;
 	}
-	KEEP(&ret->neighbours,
-	     !ret->neighbours.v[i].fdb && returnplan_is_next_hop(&ret->neighbours.v[i].addr));
+	vec_keep(&ret->neighbours, each, !each->fdb && returnplan_is_next_hop(&each->addr));
 	return 0;
 }
 

@@ -2,7 +2,6 @@
 #include "returnplan.h"
 
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -45,12 +44,6 @@ static void add_slot(const struct peers *p, unsigned slot, const struct addr *vi
 	vec_push(&ret->routes, route);
 	vec_push(&ret->neighbours, neighbour);
 }
-
-#define SORT(list, cmp) \
-	do { \
-		if ((list)->n) \
-			qsort((list)->v, (list)->n, sizeof(*(list)->v), cmp); \
-	} while (0)
 
 bool returnplan_is_ours(const struct netstate_route *route)
 {
@@ -101,9 +94,9 @@ void returnplan_make(const struct peers *p, bool v6, const struct returnplan_pro
 		add_probes(p, probes, false, &plan);
 	if (p->mask && v6)
 		add_probes(p, probes, true, &plan);
-	SORT(&plan.rules, netstate_rule_cmp);
-	SORT(&plan.routes, netstate_route_cmp);
-	SORT(&plan.neighbours, netstate_neighbour_cmp);
+	vec_sort(&plan.rules, netstate_rule_cmp);
+	vec_sort(&plan.routes, netstate_route_cmp);
+	vec_sort(&plan.neighbours, netstate_neighbour_cmp);
 	*ret = plan;
 }
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/filter.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -352,8 +354,7 @@ int rtnl_get_addresses(struct rtnl *r, netstate_addresses *out, struct err *e)
 	if (dump(r, request(buf, RTM_GETADDR, sizeof(struct ifaddrmsg)), on_address, out,
 		 clear_addresses, "addresses", e) < 0)
 		return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_address_cmp);
+	vec_sort(out, netstate_address_cmp);
 	return 0;
 }
 
@@ -423,8 +424,7 @@ int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e)
 	((struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_protocol = NETSTATE_PROTOCOL;
 	if (dump(r, h, on_route, out, clear_routes, "routes", e) < 0)
 		return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_route_cmp);
+	vec_sort(out, netstate_route_cmp);
 	return 0;
 }
 
@@ -546,8 +546,7 @@ int rtnl_get_rules(struct rtnl *r, netstate_rules *out, struct err *e)
 	if (dump(r, request(buf, RTM_GETRULE, sizeof(struct fib_rule_hdr)), on_rule, out,
 		 clear_rules, "rules", e) < 0)
 		return -1;
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_rule_cmp);
+	vec_sort(out, netstate_rule_cmp);
 	return 0;
 }
 
@@ -634,8 +633,7 @@ int rtnl_get_neighbours(struct rtnl *r, int dev, netstate_neighbours *out, struc
 		if (dump_neighbours(r, families[i], &list, e) < 0)
 			return -1;
 	}
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), netstate_neighbour_cmp);
+	vec_sort(out, netstate_neighbour_cmp);
 	return 0;
 }
 
@@ -662,33 +660,59 @@ int rtnl_neighbour(struct rtnl *r, enum rtnl_op op, const struct netstate_neighb
 	m->ndm_flags = n->fdb ? NTF_SELF : 0;
 	put_addr(h, NDA_DST, &n->addr);
 	mnl_attr_put(h, NDA_LLADDR, MAC_BYTES, n->mac);
+	if (op != RTNL_DELETE && !n->fdb)
+		mnl_attr_put_u8(h, NDA_PROTOCOL, NETSTATE_PROTOCOL);
 	return change(r, h, op == RTNL_DELETE ? ENOENT : 0, e, "%s neighbour %s at %s", op_name(op),
 		      addr_text(&n->addr, addr), mac_text(n->mac, mac));
 }
 
 /* --- news --- */
 
-/* Neighbours come and go with traffic: only tunnel ends and what somebody set for good matter. */
-static bool matters(const struct nlmsghdr *h)
+/* The steps of the filter that others go to. */
+enum { NEIGHBOUR = 3, TUNNEL_END = 5, ADDRESS = 7, MAKER = 9, PASS_OVER = 16, TELL = 17 };
+
+#define STEP(code, k) BPF_STMT(code, (uint32_t)(k))
+#define TEST(at, how, k, yes, no) \
+	BPF_JUMP(BPF_JMP | (how) | BPF_K, (uint32_t)(k), (yes)-1 - (at), (no)-1 - (at))
+
+/* Neighbours come and go with traffic, by thousands on a busy link: the kernel keeps back what is
+ * neither a tunnel end nor set for good nor made by us. When somebody deletes one, its news do not
+ * call it permanent any more, but its maker stays. */
+static int filter_news(struct mnl_socket *news, struct err *e)
 {
-	const struct ndmsg *n = mnl_nlmsg_get_payload(h);
+	enum {
+		FAMILY = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_family),
+		STATE = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_state),
+		FLAGS = NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_flags),
+		ATTRIBUTES = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct ndmsg))
+	};
+	/* numbers of two bytes are loaded as if they were in network order */
+	struct sock_filter steps[] = {
+		[0] = STEP(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		[1] = TEST(1, BPF_JEQ, htons(RTM_NEWNEIGH), NEIGHBOUR, 2),
+		[2] = TEST(2, BPF_JEQ, htons(RTM_DELNEIGH), NEIGHBOUR, TELL),
+		[NEIGHBOUR] = STEP(BPF_LD | BPF_B | BPF_ABS, FAMILY),
+		[4] = TEST(4, BPF_JEQ, AF_BRIDGE, TUNNEL_END, ADDRESS),
+		[TUNNEL_END] = STEP(BPF_LD | BPF_B | BPF_ABS, FLAGS),
+		[6] = TEST(6, BPF_JSET, NTF_SELF, TELL, PASS_OVER),
+		[ADDRESS] = STEP(BPF_LD | BPF_H | BPF_ABS, STATE),
+		[8] = TEST(8, BPF_JSET, htons(NUD_PERMANENT), TELL, MAKER),
+		[MAKER] = STEP(BPF_LDX | BPF_IMM, NDA_PROTOCOL),
+		[10] = STEP(BPF_LD | BPF_IMM, ATTRIBUTES),
+		[11] = STEP(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_NLATTR),
+		[12] = TEST(12, BPF_JEQ, 0, PASS_OVER, 13),
+		[13] = STEP(BPF_MISC | BPF_TAX, 0),
+		[14] = STEP(BPF_LD | BPF_B | BPF_IND, sizeof(struct nlattr)),
+		[15] = TEST(15, BPF_JEQ, NETSTATE_PROTOCOL, TELL, PASS_OVER),
+		[PASS_OVER] = STEP(BPF_RET | BPF_K, 0),
+		[TELL] = STEP(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(steps), .filter = steps };
 
-	if (h->nlmsg_type != RTM_NEWNEIGH && h->nlmsg_type != RTM_DELNEIGH)
-		return true;
-	return mnl_nlmsg_get_payload_len(h) >= sizeof(*n) &&
-	       ((n->ndm_family == AF_BRIDGE && (n->ndm_flags & NTF_SELF)) ||
-		(n->ndm_state & NUD_PERMANENT));
-}
-
-static bool any_matters(const void *bytes, size_t len)
-{
-	const struct nlmsghdr *h = bytes;
-
-	for (int left = (int)len; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
-		if (matters(h))
-			return true;
-	}
-	return false;
+	return setsockopt(mnl_socket_get_fd(news), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			  sizeof(program)) < 0
+		   ? err_os(e, errno, "rtnetlink: filter news of neighbours")
+		   : 0;
 }
 
 static int on_news(sd_event_source *s, int fd, uint32_t revents, void *userdata)
@@ -703,7 +727,7 @@ static int on_news(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 	/* what the news say is looked up afterwards, so lost ones (ENOBUFS) cost nothing */
 	while ((n = mnl_socket_recvfrom(r->news, r->reply, sizeof(r->reply))) > 0 ||
 	       errno == ENOBUFS || errno == EINTR || errno == ENOSPC)
-		any |= n <= 0 || any_matters(r->reply, (size_t)n);
+		any = true;
 	if (any)
 		r->changed(r->ctx);
 	return 0;
@@ -713,10 +737,11 @@ int rtnl_watch(struct rtnl *r, sd_event *loop, void (*changed)(void *ctx), void 
 {
 	unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
 			  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
-			  1u << (RTNLGRP_IPV6_RULE - 1) | RTMGRP_NEIGH;
+			  1u << (RTNLGRP_IPV6_RULE - 1) | RTMGRP_NEIGH |
+			  1u << (RTNLGRP_IPV4_NETCONF - 1) | 1u << (RTNLGRP_IPV6_NETCONF - 1);
 	int code;
 
-	if (open_socket(&r->news, groups, e) < 0)
+	if (open_socket(&r->news, groups, e) < 0 || filter_news(r->news, e) < 0)
 		return -1;
 	r->changed = changed;
 	r->ctx = ctx;

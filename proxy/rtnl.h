@@ -45,8 +45,9 @@ int rtnl_rule(struct rtnl *r, enum rtnl_op op, const struct netstate_rule *rule,
 int rtnl_make_vxlan(struct rtnl *r, const struct netstate_link *link, struct err *e);
 int rtnl_delete_link(struct rtnl *r, int index, struct err *e);
 
-/* changed is called from the loop, after links, addresses, routes, rules, tunnel ends or permanent
- * neighbours changed or when news of them were lost; the own changes are heard, too. That somebody
- * deletes a permanent neighbour is not heard. Ends with r. */
+/* changed is called from the loop, after links, addresses, routes, rules, tunnel ends, permanent
+ * neighbours or a device's settings (reverse path check, forwarding) changed or when news of them
+ * were lost; the own changes are heard, too. That somebody deletes a neighbour is heard only of
+ * those that rtnl_neighbour made. Ends with r. */
 int rtnl_watch(struct rtnl *r, sd_event *loop, void (*changed)(void *ctx), void *ctx,
 	       struct err *e);

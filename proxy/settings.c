@@ -30,19 +30,12 @@ static bool bound_address(const struct config *c, struct addr *ret)
 	       memcmp(ret->b, zero.b, ret->len) != 0;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	static const uint8_t one[V6_BYTES] = { [V6_BYTES - 1] = 1 };
-
-	return a->len == V4_BYTES ? a->b[0] == 127 : !memcmp(a->b, one, V6_BYTES);
-}
-
 static void push_host(char ***list, const struct addr *a)
 {
 	struct prefix host = prefix_of(a, (uint8_t)(8 * a->len));
 	char text[PREFIX_TEXT];
 
-	if (!is_loopback(a))
+	if (!addr_is_loopback(a))
 		strv_push(list, prefix_text(&host, text));
 }
 

@@ -15,9 +15,9 @@
  *   nat senders:   (device, Ethernet address) → mark of the node that passed the connection on,
  * kept with it; replies, replies-output: what answers such a connection carries that mark
  *
- * All but zones and the last two are in chains of type nat: they see the first packet of a connection
- * only, so that established traffic pays nothing. Those two read one mark a packet, zones looks up one
- * address, and one more for packets that another node sent.
+ * All but zones and the last two are in chains of type nat: they see the first packet of a
+ * connection only, so that established traffic pays nothing. Those two read one mark a packet,
+ * zones looks up one address, and one more for packets that another node sent.
  */
 #include "skeleton.h"
 
@@ -188,8 +188,7 @@ static void pod_rules(const struct skeleton_settings *in, struct skeleton *s, co
 		       in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX;
 
 	/* no interface has a longer name */
-	if (by_name && in->local_interface && !output &&
-	    strlen(in->local_interface) < IFNAMSIZ) {
+	if (by_name && in->local_interface && !output && strlen(in->local_interface) < IFNAMSIZ) {
 		struct skelrule *r = rule(s, name);
 		struct skelop is = { .op = SKEL_IS_BYTES, .len = 16 };
 		size_t len = strlen(in->local_interface);
@@ -458,10 +457,10 @@ static void merge_bits(struct skeleton *s, const char *name, uint32_t mask, enum
 	}
 }
 
-/* The zone follows from the Ethernet address alone, so that nobody needs to remember it: what changes
- * the zone of a live connection ends it. Only the original direction is looked up in it: replies
- * are what the table without zones says, where two connections of one client's port differ, as
- * translation gives the second another one. */
+/* The zone follows from the Ethernet address alone, so that nobody needs to remember it: what
+ * changes the zone of a live connection ends it. Only the original direction is looked up in it:
+ * replies are what the table without zones says, where two connections of one client's port differ,
+ * as translation gives the second another one. */
 static void zone_rules(struct skeleton *s)
 {
 	struct skelrule *r = rule(s, "zones");

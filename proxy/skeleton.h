@@ -43,7 +43,7 @@ enum skel_op {
 	SKEL_SET_PRIORITY, /* a: register */
 	SKEL_SET_MARK,
 	SKEL_SET_CT_MARK,
-	SKEL_SET_CT_ZONE, /* a: register; of the original direction */
+	SKEL_SET_CT_ZONE,     /* a: register; of the original direction */
 	SKEL_SET_ETHER_DADDR, /* a: register */
 	SKEL_DNAT,            /* a: register of the address, the port is behind it */
 	SKEL_MASQUERADE,

@@ -641,11 +641,14 @@ uint32_t svcstore_local_ready(const struct svcslice *slice)
 	return n;
 }
 
+static bool same_place(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && !memcmp(a->addr, b->addr, sizeof(a->addr));
+}
+
 void svcstore_endpoints(const struct svcstore *s, const struct svc *svc, const struct svcport *port,
 			enum dataplane_family f, svcendpoints *ret)
 {
-	size_t kept = 0;
-
 	ret->n = 0;
 	for (const struct svcslice *slice = svc->slices; slice; slice = slice->next) {
 		for (size_t i = 0; slice->family == f && i < slice->n_ports; i++) {
@@ -655,15 +658,6 @@ void svcstore_endpoints(const struct svcstore *s, const struct svc *svc, const s
 				gather(s, slice, p->port, ret);
 		}
 	}
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), endpoint_compare);
-	for (size_t i = 0; i < ret->n; i++) {
-		struct endpoint *last = kept ? &ret->v[kept - 1] : NULL;
-
-		if (last && last->port == ret->v[i].port &&
-		    !memcmp(last->addr, ret->v[i].addr, sizeof(last->addr)))
-			continue;
-		ret->v[kept++] = ret->v[i];
-	}
-	ret->n = kept;
+	vec_sort(ret, endpoint_compare);
+	vec_keep_after(ret, last, each, !last || !same_place(last, each));
 }

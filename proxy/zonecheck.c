@@ -25,8 +25,8 @@ static void put_rule(struct nftbatch *b)
 				       .n = 2,
 				       .op = { { .op = SKEL_LOAD_ETHER_SADDR_END },
 					       { .op = SKEL_SET_CT_ZONE } } };
-	struct nlmsghdr *h = nftbatch_message(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
-					      NFPROTO_IPV4);
+	struct nlmsghdr *h =
+	    nftbatch_message(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_IPV4);
 
 	nftrule_encode(&rule, DATAPLANE_IPV4, h);
 	nftbatch_done(b, h);

@@ -20,6 +20,8 @@ enum confine_list {
 	CONFINE_DENY,  /* these fail with EPERM */
 };
 
-/* For all threads. A name that this architecture does not have is passed over. Does nothing in
- * builds with sanitizers, which make calls of their own. */
+/* For all threads. Memory that can be written can't be made to run, whatever is listed; the calls
+ * that map and protect memory are therefore not for the list. A name that this architecture does
+ * not have is passed over. Does nothing in builds with sanitizers, which make calls of their own.
+ */
 int confine_calls(enum confine_list kind, const char *const *names, size_t n, struct err *e);

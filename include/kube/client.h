@@ -30,6 +30,8 @@ struct kube_client_options {
 	unsigned call_timeout_sec;      /* 0: 60 */
 	unsigned heartbeat_timeout_sec; /* 0: 10 */
 	bool json_only;                 /* no protobuf, for tests and odd proxies */
+	struct spawner
+	    *spawner; /* starts credential plugins, outlives the client; NULL: none run */
 };
 
 /* reply is borrowed (ref to keep); NULL on failure or when the answer is not of a known kind.

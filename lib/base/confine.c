@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+
+#include "base/mem.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -68,6 +71,47 @@ int confine_capabilities(const cap_value_t *kept, size_t n, struct err *e)
 	return r;
 }
 
+/* What systemd's MemoryDenyWriteExecute denies, too: the protection is the third argument, and may
+ * not have all of these bits. */
+static const struct {
+	const char *name;
+	scmp_datum_t bits;
+} memory_calls[] = {
+	{ "mmap", PROT_WRITE | PROT_EXEC },
+	{ "mmap2", PROT_WRITE | PROT_EXEC },
+	{ "mprotect", PROT_EXEC },
+	{ "pkey_mprotect", PROT_EXEC },
+};
+
+static int add_memory_rule(scmp_filter_ctx filter, uint32_t action, int number, scmp_datum_t bits,
+			   bool allow)
+{
+	int rc = 0;
+
+	if (!allow)
+		return seccomp_rule_add(filter, action, number, 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, bits, bits));
+	for (scmp_datum_t bit = 1; bit <= bits && rc == 0; bit <<= 1) {
+		if (bits & bit)
+			rc = seccomp_rule_add(filter, action, number, 1,
+					      SCMP_A2(SCMP_CMP_MASKED_EQ, bit, 0));
+	}
+	return rc;
+}
+
+static int add_memory_rules(scmp_filter_ctx filter, uint32_t action, bool allow, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(memory_calls); i++) {
+		int number = seccomp_syscall_resolve_name(memory_calls[i].name), rc = 0;
+
+		if (number >= 0)
+			rc = add_memory_rule(filter, action, number, memory_calls[i].bits, allow);
+		if (rc < 0)
+			return err_os(e, -rc, "system call filter: %s", memory_calls[i].name);
+	}
+	return 0;
+}
+
 static int add_rules(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n,
 		     struct err *e)
 {
@@ -95,6 +139,8 @@ int confine_calls(enum confine_list kind, const char *const *names, size_t n, st
 	if (!filter)
 		return err_set(e, ERR_INTERNAL, "system call filter");
 	r = add_rules(filter, listed, names, n, e);
+	if (r == 0)
+		r = add_memory_rules(filter, listed, allow, e);
 	if (r == 0)
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (r == 0 && rc == 0)

@@ -837,7 +837,7 @@ int kube_client_new(sd_event *loop, struct kube_credentials *credentials,
 	k->refilled_usec = clock_mono_usec();
 	k->pool = http_pool_new(loop, credentials, k->user_agent);
 	if (credentials->exec)
-		k->exec = exec_credential_new(loop, credentials, on_exec, k);
+		k->exec = exec_credential_new(loop, k->options.spawner, credentials, on_exec, k);
 	if (sd_event_add_time(loop, &k->limiter, CLOCK_MONOTONIC, UINT64_MAX, TIMER_ACCURACY_USEC,
 			      on_limiter, k) < 0)
 		abort();
@@ -861,7 +861,7 @@ void kube_client_set_credentials(struct kube_client *c, struct kube_credentials 
 	k->certificate_told = false;
 	tell_certificate(k);
 	if (credentials->exec)
-		k->exec = exec_credential_new(k->loop, credentials, on_exec, k);
+		k->exec = exec_credential_new(k->loop, k->options.spawner, credentials, on_exec, k);
 	for (struct kube_call *call = k->calls; call; call = call->next)
 		call_advance(call);
 }

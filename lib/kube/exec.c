@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/spawner.h"
 #include "base/str.h"
 #include "kube/time.h"
 
@@ -31,6 +31,7 @@ extern char **environ;
 
 struct exec_credential {
 	sd_event *loop;
+	struct spawner *spawner;
 	const struct kube_credentials *credentials;
 	void (*done)(void *ctx);
 	void *ctx;
@@ -98,32 +99,18 @@ static char **child_arguments(const struct kube_exec *x)
 static int spawn(struct exec_credential *x, int out_fd, struct err *e)
 {
 	const struct kube_exec *exec = x->credentials->exec;
-	char **argv = child_arguments(exec), **env = child_environment(x->credentials);
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
+	char **argv, **env;
 	int r;
 
-	fs_keep_open_files();
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, out_fd, STDOUT_FILENO);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-					    POSIX_SPAWN_SETPGROUP);
-	r = posix_spawnp(&x->pid, exec->command, &files, &attr, argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
+	if (!x->spawner)
+		return err_set(e, ERR_UNAVAILABLE,
+			       "the kubeconfig had no plugin at the start of this process");
+	argv = child_arguments(exec);
+	env = child_environment(x->credentials);
+	r = spawner_start(x->spawner, argv, env, out_fd, &x->pid, e);
 	strv_free(argv);
 	strv_free(env);
-	if (r)
-		return err_os(e, r, "credential plugin %s", exec->command);
-	return 0;
+	return r;
 }
 
 static void forget_child(struct exec_credential *x)
@@ -315,13 +302,14 @@ void exec_credential_forget(struct exec_credential *x)
 		x->expires_usec = 0;
 }
 
-struct exec_credential *exec_credential_new(sd_event *loop,
+struct exec_credential *exec_credential_new(sd_event *loop, struct spawner *spawner,
 					    const struct kube_credentials *credentials,
 					    void (*done)(void *ctx), void *ctx)
 {
 	struct exec_credential *x = NEW(struct exec_credential);
 
 	x->loop = sd_event_ref(loop);
+	x->spawner = spawner;
 	x->credentials = credentials;
 	x->done = done;
 	x->ctx = ctx;

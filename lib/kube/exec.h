@@ -7,9 +7,11 @@
 #include "kube/kubeconfig.h"
 
 struct exec_credential;
+struct spawner;
 
-/* credentials are borrowed; done runs from the loop when a run has ended, well or not */
-struct exec_credential *exec_credential_new(sd_event *loop,
+/* spawner (NULL: no plugin can run) and credentials are borrowed; done runs from the loop when a
+ * run has ended, well or not */
+struct exec_credential *exec_credential_new(sd_event *loop, struct spawner *spawner,
 					    const struct kube_credentials *credentials,
 					    void (*done)(void *ctx), void *ctx);
 void exec_credential_free(struct exec_credential *x);

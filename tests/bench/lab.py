@@ -1,4 +1,5 @@
 """What the benches share: the API, a process's cost, release builds, the table of figures. Not a program."""
+import errno
 import http.client
 import json
 import os
@@ -45,6 +46,45 @@ class Api:
         if r.status >= 300 and r.status != 404:
             raise RuntimeError('%s %s: %s' % (method, path, data.get('message')))
         return data
+
+
+class RulesetNews:
+    """When the kernel told, in this network namespace, of a change of any nftables object that holds certain bytes."""
+
+    NETFILTER, SOL_NETLINK, ADD_MEMBERSHIP, NFTABLES_GROUP, RCVBUFFORCE = 12, 270, 1, 7, 33
+
+    def __enter__(self):
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, self.NETFILTER)
+        self.sock.setsockopt(socket.SOL_SOCKET, self.RCVBUFFORCE, 64 << 20)
+        self.sock.bind((0, 0))
+        self.sock.setsockopt(self.SOL_NETLINK, self.ADD_MEMBERSHIP, self.NFTABLES_GROUP)
+        self.needle, self.told = None, threading.Event()
+        threading.Thread(target=self.read, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused):
+        self.sock.close()
+
+    def read(self):
+        while True:
+            try:
+                data = self.sock.recv(1 << 18)
+            except OSError as e:
+                if e.errno == errno.ENOBUFS:
+                    print('bench: the kernel had more to tell than was read', file=sys.stderr)
+                    continue
+                return
+            if self.needle and self.needle in data:
+                self.when, self.needle = time.monotonic(), None
+                self.told.set()
+
+    def expect(self, needle):
+        self.told.clear()
+        self.needle = needle
+
+    def wait(self, timeout):
+        """time.monotonic() of it, None: not told in time."""
+        return self.when if self.told.wait(timeout) else None
 
 
 def cpu_tasks(pid):

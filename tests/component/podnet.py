@@ -285,6 +285,12 @@ def scenario_foreign_change_is_healed(lab):
     wait(lambda: len(lab.routes("n3")) == 4, 5, lambda: f"{lab.routes('n3')} {lab.log('n3')}")
     ip("link", "set", "keelson.vxlan", "down", ns="n1")
     wait(lambda: lab.routes("n1") == before, 5, lambda: f"{lab.routes('n1')} {lab.log('n1')}")
+    for family, gateway in (("-4", "10.201.3.0"), ("-6", "fd01:3::")):
+        show = (family, "neigh", "show", gateway, "dev", "keelson.vxlan", "nud", "permanent")
+        wait(lambda: ip(*show, ns="n1"), 5, lambda: lab.log("n1"))
+        time.sleep(1)       # news of the last repair are over: this damage must be heard of itself
+        ip(family, "neigh", "del", gateway, "dev", "keelson.vxlan", ns="n1")
+        wait(lambda: ip(*show, ns="n1"), 1.5, lambda: lab.log("n1"))
     everyone_reaches_every_pod(lab)
 
 

@@ -91,6 +91,11 @@ def endpoints(name, of, node, labels=None):
             "endpoints": [{"addresses": ["10.244.0.9"], "nodeName": node, "conditions": {"ready": True}}]}
 
 
+def children(pid):
+    """Names of a process's children."""
+    return [text_of(f"/proc/{child}/comm").strip() for child in text_of(f"/proc/{pid}/task/{pid}/children").split()]
+
+
 class Proxy:
     """A running proxy, its configuration and its record."""
     command = None    # PROGRAM, unless it is started in another way
@@ -348,6 +353,7 @@ class Process(unittest.TestCase):
         plugin = api.path("plugin")
         with open(plugin, "w") as f:
             f.write("""#!/bin/sh
+grep Seccomp: /proc/self/status > "$0.rights"
 echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "secret-token"}}'
 """)
         os.chmod(plugin, 0o755)
@@ -355,7 +361,9 @@ echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"
         proxy = Proxy("plugin-user", config, credentials=f"exec: {{command: {plugin}, interactiveMode: Never, "
                                                          "apiVersion: client.authentication.k8s.io/v1}")
         proxy.expect("^service default/plain$")
-        self.assertIn("no filter of system calls", proxy.logged())
+        self.assertEqual(text_of(plugin + ".rights"), "Seccomp:\t0\n")
+        self.assertIn("Seccomp:\t%d\n" % (0 if SANITIZED else 2), text_of(f"/proc/{proxy.child.pid}/status"))
+        self.assertIn("keelson-spawner", children(proxy.child.pid))
         self.assertEqual(proxy.stop(), 0)
 
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proto.h"
+#include "base/spawner.h"
 #include "base/str.h"
 #include "k8s/authentication.pb-c.h"
 #include "k8s/coordination.pb-c.h"
@@ -26,6 +27,7 @@
 static struct {
 	const char *dir;
 	sd_event *loop;
+	struct spawner *spawner;
 	struct kube_client *client;
 } t;
 
@@ -84,6 +86,7 @@ static struct kube_client *client_from(const char *kubeconfig, bool json_only)
 {
 	AUTO_FREE char *path = str_fmt("%s/%s", t.dir, kubeconfig);
 	struct kube_client_options options = { .user_agent = "keelson-test",
+					       .spawner = t.spawner,
 					       .json_only = json_only };
 	struct kube_credentials *k = NULL;
 	struct kube_client *c = NULL;
@@ -584,8 +587,10 @@ static void credentials_of_every_kind(void **state)
 
 static int setup(void **state)
 {
+	struct err e;
+
 	(void)state;
-	if (sd_event_new(&t.loop) < 0)
+	if (sd_event_new(&t.loop) < 0 || spawner_new(&t.spawner, &e) < 0)
 		return -1;
 	t.client = client_from("admin.kubeconfig", false);
 	return 0;
@@ -595,6 +600,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	kube_client_free(t.client);
+	spawner_free(t.spawner);
 	sd_event_unref(t.loop);
 	return 0;
 }

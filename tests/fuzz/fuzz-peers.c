@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	netstate_addresses addresses = { 0 };
 	netstate_neighbours tunnels = { 0 };
 	VEC(struct peers_route) routes = { 0 };
-	peers_addrs targets = { 0 };
+	addr_list targets = { 0 };
 	struct peers_input in = { .self = "n1",
 				  .nodes = nodes,
 				  .n_nodes = 1,

@@ -73,6 +73,38 @@ static void prefixes_hold_addresses(void **state)
 	}
 }
 
+static const struct {
+	const char *addr;
+	bool loopback, link_local;
+} everywhere[] = {
+	{ "127.0.0.1", true, false },
+	{ "127.255.255.255", true, false },
+	{ "128.0.0.1", false, false },
+	{ "169.254.0.1", false, true },
+	{ "169.253.0.1", false, false },
+	{ "254.128.0.1", false, false },
+	{ "::1", true, false },
+	{ "::2", false, false },
+	{ "::ffff:127.0.0.1", false, false },
+	{ "fe80::1", false, true },
+	{ "febf::1", false, true },
+	{ "fec0::1", false, false },
+	{ "a9fe::1", false, false },
+	{ "7f00::1", false, false },
+};
+
+static void addresses_of_every_machine(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(everywhere); i++) {
+		struct addr a;
+
+		assert_int_equal(addr_parse(everywhere[i].addr, &a, NULL), 0);
+		assert_int_equal(addr_is_loopback(&a), everywhere[i].loopback);
+		assert_int_equal(addr_is_link_local(&a), everywhere[i].link_local);
+	}
+}
+
 static void ethernet_addresses_are_read(void **state)
 {
 	static const char *const bad[] = { "",
@@ -97,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prefixes_are_read),
 		cmocka_unit_test(prefixes_hold_addresses),
+		cmocka_unit_test(addresses_of_every_machine),
 		cmocka_unit_test(ethernet_addresses_are_read),
 	};
 

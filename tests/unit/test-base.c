@@ -139,6 +139,35 @@ static void map_behaves_like_an_array(void **state)
 	map_fini(&m);
 }
 
+static int int_compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void vec_keeps_what_shall_stay(void **state)
+{
+	static const int some[] = { 7, 1, 3, 7, 4, 1, 1, 9 }, once[] = { 1, 3, 4, 7, 9 },
+			 apart[] = { 1, 3, 7, 9 };
+	VEC(int) v = { 0 };
+
+	(void)state;
+	vec_sort(&v, int_compare);
+	vec_sort_unique(&v, int_compare);
+	assert_int_equal(v.n, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(some); i++)
+		vec_push(&v, some[i]);
+	vec_sort_unique(&v, int_compare);
+	assert_int_equal(v.n, ARRAY_SIZE(once));
+	assert_memory_equal(v.v, once, sizeof(once));
+	vec_keep_after(&v, last, each, !last || *each - *last > 1);
+	assert_int_equal(v.n, ARRAY_SIZE(apart));
+	assert_memory_equal(v.v, apart, sizeof(apart));
+	vec_keep(&v, each, *each == 7);
+	assert_int_equal(v.n, 1);
+	assert_int_equal(v.v[0], 7);
+	vec_fini(&v);
+}
+
 static void vec_keeps_order_on_remove(void **state)
 {
 	VEC(int) v = { 0 };
@@ -367,6 +396,7 @@ int main(void)
 		cmocka_unit_test(strv_splits_and_finds),
 		cmocka_unit_test(map_behaves_like_an_array),
 		cmocka_unit_test(vec_keeps_order_on_remove),
+		cmocka_unit_test(vec_keeps_what_shall_stay),
 		cmocka_unit_test(fs_writes_reads_and_removes),
 		cmocka_unit_test(fs_removes_trees_of_any_depth),
 		cmocka_unit_test(log_outlives_a_stuck_reader),

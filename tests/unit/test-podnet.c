@@ -121,7 +121,8 @@ static const struct {
 	  { NODE("n2", IP("192.0.2.2"), "\"10.1.2.0/24\""),
 	    NODE("n3", IP("192.0.2.3"), "\"192.0.2.0/25\"") },
 	  "route 10.1.2.0/24 via 192.0.2.2 dev 2\n"
-	  "node n3: pods in 192.0.2.0/25 cannot be reached: a node's own address is in the range\n" },
+	  "node n3: pods in 192.0.2.0/25 cannot be reached: a node's own address is in the "
+	  "range\n" },
 	{ "a range that is ours",
 	  PODNET_VXLAN,
 	  0,
@@ -132,6 +133,13 @@ static const struct {
 	  TUNNEL,
 	  { NODE("n2", IP("192.0.2.2"), "\"10.1.2.0/24\""),
 	    NODE("n3", IP("192.0.2.3"), "\"10.1.2.0/24\"") },
+	  "route 10.1.2.0/24 via 192.0.2.2 dev 2\n"
+	  "node n3: pods in 10.1.2.0/24 cannot be reached: another node has the same range\n" },
+	{ "the same one has it whatever order they come in",
+	  PODNET_VXLAN,
+	  TUNNEL,
+	  { NODE("n3", IP("192.0.2.3"), "\"10.1.2.0/24\""),
+	    NODE("n2", IP("192.0.2.2"), "\"10.1.2.0/24\"") },
 	  "route 10.1.2.0/24 via 192.0.2.2 dev 2\n"
 	  "node n3: pods in 10.1.2.0/24 cannot be reached: another node has the same range\n" },
 	{ "a peer that claims this node's address",

@@ -1,5 +1,6 @@
-/* Which connections are in a zone of a node's own, and that no live one changes it: walked by packets,
- * and lived through with nodes that come and go, others that meddle, and a process that dies. */
+/* Which connections are in a zone of a node's own, and that no live one changes it: walked by
+ * packets, and lived through with nodes that come and go, others that meddle, and a process that
+ * dies. */
 #include <string.h>
 
 #include "fake-nft.h"
@@ -8,7 +9,7 @@
 #include "ruleset.h"
 #include "test.h"
 
-enum { NODES = 5, LIVES = 40, STEPS = 60, LAN = 2, TUNNEL = 3, MASK = 0x3f7f };
+enum { NODES = 5, LIVES = 12, STEPS = 50, LAN = 2, TUNNEL = 3, MASK = 0x3f7f };
 
 struct world {
 	struct nftio *io;
@@ -158,7 +159,8 @@ static void die(struct world *w)
 	svcstore_fini(&w->store);
 }
 
-/* Ranges of a node may be another time others, that have something in common with the former ones. */
+/* Ranges of a node may be another time others, that have something in common with the former ones.
+ */
 static void choose_peers(struct world *w)
 {
 	static const char *const pods[][NODES] = {
