@@ -139,7 +139,8 @@ static void update(struct nftnl_rule *r, const struct skelop *o)
 
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, reg(o->a));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, reg(o->b));
+	if (o->op == SKEL_UPDATE)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, reg(o->b));
 	nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, (uint64_t)o->c * 1000);
 	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, o->name);
 }
@@ -240,8 +241,9 @@ static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struc
 	case SKEL_LOAD_SADDR:
 		load_addr(r, f, o->op == SKEL_LOAD_SADDR, o->a);
 		return true;
+	case SKEL_LOAD_SPORT:
 	case SKEL_LOAD_DPORT:
-		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, o->a);
+		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, o->op == SKEL_LOAD_SPORT ? 0 : 2, 2, o->a);
 		return true;
 	case SKEL_LOAD_PROTO:
 		meta(r, NFT_META_L4PROTO, NFTNL_EXPR_META_DREG, o->a);
@@ -304,6 +306,7 @@ static void add_action(struct nftnl_rule *r, enum dataplane_family f, const stru
 {
 	switch (o->op) {
 	case SKEL_UPDATE:
+	case SKEL_REFRESH:
 		update(r, o);
 		break;
 	case SKEL_SET_PRIORITY:

@@ -464,6 +464,7 @@ static void merge_bits(struct skeleton *s, const char *name, uint32_t mask, enum
 static void zone_rules(struct skeleton *s)
 {
 	struct skelrule *r = rule(s, "zones");
+	uint32_t at = 2 * words(s);
 
 	OP(r, LOAD_IIF, .a = 0);
 	OP(r, LOAD_ETHER_SADDR, .a = 1);
@@ -471,6 +472,18 @@ static void zone_rules(struct skeleton *s)
 	OP(r, LOAD_ETHER_SADDR, .a = 0);
 	OP(r, LOAD_SADDR, .a = 2);
 	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
+	OP(r, GOTO, .name = "to-zone");
+
+	r = rule(s, "to-zone");
+	OP(r, LOAD_SADDR, .a = 0);
+	OP(r, LOAD_DADDR, .a = words(s));
+	OP(r, LOAD_PROTO, .a = at);
+	OP(r, LOAD_SPORT, .a = at + 1);
+	OP(r, LOAD_DPORT, .a = at + 2);
+	OP(r, LOOKUP, .a = 0, .name = SKEL_OLDER);
+	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC, .name = SKEL_OLDER);
+	OP(r, RETURN, .a = 0);
+	r = rule(s, "to-zone");
 	OP(r, LOAD_ETHER_SADDR_END, .a = 0);
 	OP(r, SET_CT_ZONE, .a = 0);
 }
@@ -537,7 +550,8 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 					     "inside",        "inside-masq",     "dispatch",
 					     "dispatch-masq", "firewall",        "reject",
 					     "sticky",        "remember",        "first",
-					     "masquerade",    "remember-sender", "to-sender" };
+					     "masquerade",    "remember-sender", "to-sender",
+					     "to-zone" };
 	struct skeleton s = { .family = in->family };
 
 	chain(&s, SKEL_PREROUTING, "prerouting");

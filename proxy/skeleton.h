@@ -14,6 +14,7 @@ enum skel_op {
 	SKEL_LOAD_DADDR, /* a: register in words (0…15) */
 	SKEL_LOAD_SADDR,
 	SKEL_LOAD_PROTO,
+	SKEL_LOAD_SPORT,
 	SKEL_LOAD_DPORT,
 	SKEL_LOAD_PRIORITY,
 	SKEL_LOAD_MARK,
@@ -39,6 +40,7 @@ enum skel_op {
 	SKEL_LOOKUP_DATA,  /* a: register, b: register of the data, set */
 	SKEL_VMAP,         /* a: register, set */
 	SKEL_UPDATE,       /* a: register of key, b: register of data, c: time-out in s, set */
+	SKEL_REFRESH,      /* a: register of key, c: time-out in s, set that holds it */
 	SKEL_ZERO,         /* a: register */
 	SKEL_SET_PRIORITY, /* a: register */
 	SKEL_SET_MARK,
@@ -114,6 +116,10 @@ struct skeleton {
 #define SKEL_STICKY_CLASSES "sticky-classes"
 #define SKEL_TIMEOUTS "timeouts"
 #define SKEL_AFFINITY "affinity"
+#define SKEL_OLDER "older" /* connections from before their packets had a zone */
+
+/* How long the kernel tracks a TCP connection that says nothing, unless told otherwise. */
+enum { SKEL_IDLE_SEC = 5 * 24 * 3600 };
 
 struct skeleton_settings {
 	enum dataplane_family family;

@@ -7,6 +7,8 @@ import time
 from podrig import check, wait
 from returnlab import FAMILIES, FIELD, PLACES, PORT, SOURCES, front_of
 
+UNNAMED = ("172.20.1.1", "fd99::1")
+
 
 def named(conn, what, want=None):
     """(connection, what it must hear, what it is)"""
@@ -55,6 +57,12 @@ def know_node(cluster, n, peer):
     wait(lambda: not any(expiring(cluster, n, peer)), 10, lambda: cluster.elements(n, "ip", "zoned"))
 
 
+def wait_healed(cluster, n):
+    wait(lambda: cluster.nft(n).count("set zoned ") == 2, 8, "the table is not healed")
+    time.sleep(0.5)
+    check(not any(expiring(cluster, n, 1)), "n1 is forgotten")
+
+
 def restart_in_silence(cluster, n, conns, when):
     monitor = cluster.lab.nodes[n].popen(["nft", "monitor"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     time.sleep(0.5)
@@ -91,11 +99,37 @@ def scenario_one_port_two_nodes(cluster):
     cluster.settled(cluster.senders())
     wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
     cluster.lab.nodes[3].exec("nft", "flush", "ruleset")
-    wait(lambda: all(f"set {name} " in cluster.nft(3) for name in ("zoned", "home")), 8, "the table is not healed")
-    check(not any(expiring(cluster, 3, 1)), "n1 is forgotten")
+    wait_healed(cluster, 3)
     hear_all(conns, "after a flush")
     for c, _, _ in conns:
         c.close()
+
+
+def routes_back(node):
+    """To the pods of n1: arguments of ip(8)."""
+    return [(family, node.ip(family, "route", "show", net).splitlines()[0].split())
+            for family, net in (("-4", "10.244.1.0/24"), ("-6", "fd44:1::/64"))]
+
+
+def add_unnamed_pod_addresses(cluster):
+    """Addresses of p11 that lie in no range of n1's, as pod networks with ranges of their own have them."""
+    for (family, words), address in zip(routes_back(cluster.lab.nodes[2]), UNNAMED):
+        cluster.lab.pods["p11"].ip(family, "addr", "add", address, "dev", "eth0", *(["nodad"] if family == "-6" else []))
+        near = cluster.lab.nodes[1].ip(family, "route", "show", "dev", "v11").split()[0]
+        mac = cluster.lab.nodes[1].ip(family, "neigh", "show", near).split("lladdr ")[1].split()[0]
+        cluster.lab.nodes[1].ip(family, "neigh", "replace", address, "lladdr", mac, "dev", "v11", "nud", "permanent")
+        cluster.lab.nodes[1].ip(family, "route", "add", address, "dev", "v11")
+        cluster.lab.nodes[2].ip(family, "route", "add", address, *words[1:])
+
+
+def midstream_connections(cluster):
+    conns = [named(cluster.netlab.Conn(cluster.ns(source), proto, PLACES[place][FIELD[family] + 1], PORT, timeout=2),
+                   f"{source} {proto} {family} to {place}")
+             for source in ("p11", "n1") for proto in ("TCP", "UDP") for family in FAMILIES for place in ("remote", "host")]
+    add_unnamed_pod_addresses(cluster)
+    return conns + [named(cluster.netlab.Conn(cluster.ns("p11"), proto, PLACES[place][FIELD[family] + 1], PORT, timeout=2,
+                                              source=UNNAMED[FIELD[family] - 1]), f"unnamed {proto} {family} to {place}")
+                    for proto in ("TCP", "UDP") for family in FAMILIES for place in ("remote", "host")]
 
 
 def scenario_known_in_midstream(cluster):
@@ -108,15 +142,12 @@ def scenario_known_in_midstream(cluster):
             chain n { type nat hook postrouting priority 0; }
             chain t { type filter hook prerouting priority 0; ct state established accept; }
         }""")
-    conns = [named(cluster.netlab.Conn(cluster.ns(source), proto, PLACES[place][FIELD[family] + 1], PORT, timeout=2),
-                   f"{source} {proto} {family} to {place}")
-             for source in ("p11", "n1") for proto in ("TCP", "UDP") for family in FAMILIES for place in ("remote", "host")]
+    conns = midstream_connections(cluster)
     cluster.start(2)
     cluster.settled(cluster.senders())
     time.sleep(1)
     hear_all(conns, "when n1 is known")
-    nets = (("-4", "10.244.1.0/24"), ("-6", "fd44:1::/64"))
-    routes = [(family, n2.ip(family, "route", "show", net).splitlines()[0].split()) for family, net in nets]
+    routes = routes_back(n2)
     for family, words in routes:
         n2.ip(family, "route", "del", *words)
     wait(lambda: "10.244.1.0/24" not in str(cluster.elements(2, "ip", "direct")), 5, "direct")
@@ -126,8 +157,13 @@ def scenario_known_in_midstream(cluster):
     hear_all(conns, "after routes were away")
     forget_node(cluster, 2, 1)
     hear_all(conns, "without the Node")
+    restart_in_silence(cluster, 2, conns, "without the Node")
     know_node(cluster, 2, 1)
     hear_all(conns, "with the Node again")
+    for table in ("ip", "ip6"):
+        n2.exec("nft", "delete", "table", table, "keelson")
+    wait_healed(cluster, 2)
+    hear_all(conns, "after the table was away")
     for c, _, _ in conns:
         c.close()
     n2.exec("nft", "delete", "table", "inet", "somebody")

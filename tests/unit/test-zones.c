@@ -1,10 +1,13 @@
 /* Which connections are in a zone of a node's own, and that no live one changes it: walked by
  * packets, and lived through with nodes that come and go, others that meddle, and a process that
  * dies. */
+#include <libmnl/libmnl.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "fake-nft.h"
 #include "nft-walker.h"
+#include "older.h"
 #include "program.h"
 #include "ruleset.h"
 #include "test.h"
@@ -114,6 +117,141 @@ static void strangers_have_a_zone(void **state)
 		assert_memory_equal(&p.zone, table[i].want, sizeof(p.zone));
 		assert_int_equal(p.mark, 0);
 	}
+	skeleton_fini(&skel);
+	nftlist_fini(&list);
+	vec_fini(&elems);
+	peers_fini(&peers);
+}
+
+/* --- connections from before --- */
+
+enum { ESTABLISHED = 3, TIME_WAIT = 7, CLOSED = 8 };
+
+static struct ctentry connection(const char *client, uint16_t port)
+{
+	return (struct ctentry){ .proto = IPPROTO_TCP,
+				 .client = addr(client),
+				 .client_port = port,
+				 .to = addr("10.1.1.1"),
+				 .to_port = 80,
+				 .tcp_state = ESTABLISHED };
+}
+
+static void older_ones_are_kept(void **state)
+{
+	static const struct {
+		uint16_t port, zone, original_zone;
+		uint8_t tcp_state;
+		bool want;
+	} table[] = {
+		{ 1, 0, 0, ESTABLISHED, true },
+		{ 2, 0, 0, TIME_WAIT, false },
+		{ 3, 0, 0, CLOSED, false },
+		{ 4, 0, 7, ESTABLISHED, false },
+		{ 5, 9, 0, ESTABLISHED, false },
+		{ 6, 0, 0, 0, true },
+		/* told twice; one with a zone has another without by accident */
+		{ 7, 0, 0, ESTABLISHED, true },
+		{ 7, 0, 0, ESTABLISHED, false },
+		{ 8, 0, 0, ESTABLISHED, false },
+		{ 8, 0, 7, ESTABLISHED, false },
+		/* somebody else's zone says nothing of ours */
+		{ 9, 9, 0, ESTABLISHED, false },
+		{ 9, 0, 0, ESTABLISHED, true },
+	};
+	struct older o = { .family = DATAPLANE_IPV4 };
+	struct ctentry six = connection("fd00::1", 1);
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct ctentry e = connection("198.51.100.9", table[i].port);
+
+		e.zone = table[i].zone;
+		e.original_zone = table[i].original_zone;
+		e.tcp_state = table[i].tcp_state;
+		older_note(&o, &e);
+	}
+	six.to = addr("fd00::2");
+	older_note(&o, &six);
+	older_settle(&o);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!table[i].want)
+			continue;
+		assert_true(n < o.conns.n);
+		assert_int_equal(o.conns.v[n].key[13], table[i].port);
+		n++;
+	}
+	assert_int_equal(o.conns.n, n);
+	older_fini(&o);
+}
+
+/* As many as there may be are messages of at most 64 kB. */
+static void many_older_ones(void **state)
+{
+	struct older o = { .family = DATAPLANE_IPV4 };
+	struct nftbatch b;
+	size_t messages = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < OLDER_MAX + 1000; i++) {
+		struct ctentry e = connection("198.51.100.9", (uint16_t)i);
+
+		e.to_port = (uint16_t)(i >> 16);
+		older_note(&o, &e);
+	}
+	older_settle(&o);
+	assert_int_equal(o.conns.n, OLDER_MAX);
+	nftbatch_begin(&b, 1);
+	nftbatch_older(&b, &o);
+	nftbatch_end(&b);
+	for (size_t at = 0; at < b.len; messages++) {
+		const struct nlmsghdr *h = (const void *)(b.p + at);
+
+		assert_in_range(h->nlmsg_len, 1, 65536);
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+	assert_in_range(messages, 20, 100);
+	nftbatch_fini(&b);
+	older_fini(&o);
+}
+
+static void an_older_one_has_no_zone(void **state)
+{
+	struct skeleton_settings in = { .return_mask = MASK, .zones = true };
+	struct peers peers = { .mask = MASK };
+	struct older o = { .family = DATAPLANE_IPV4 };
+	struct ctentry e = connection("198.51.100.9", 1234);
+	struct walk_table t = { 0 };
+	nftelems elems = { 0 };
+	struct skeleton skel;
+	struct nftlist list;
+
+	(void)state;
+	add_sender(&peers, LAN, 2);
+	ruleset_peers(&peers, DATAPLANE_IPV4, &elems);
+	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
+	skeleton_make(&in, &skel);
+	older_note(&o, &e);
+	older_settle(&o);
+	t.list = &list;
+	t.skel = &skel;
+	t.older = o.conns.v[0].key;
+	for (uint16_t port = 1233; port < 1236; port++) {
+		struct walk_packet p = { .saddr = e.client,
+					 .daddr = e.to,
+					 .proto = e.proto,
+					 .sport = port,
+					 .dport = e.to_port,
+					 .iif_index = LAN,
+					 .ether_saddr = { 2, 0, 0, 0, 0x10, 2 } };
+		unsigned choices;
+
+		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
+		assert_int_equal(p.zone == 0, port == 1234);
+		assert_int_equal(p.refreshed, port == 1234);
+	}
+	older_fini(&o);
 	skeleton_fini(&skel);
 	nftlist_fini(&list);
 	vec_fini(&elems);
@@ -400,8 +538,13 @@ static void there_is_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(strangers_have_a_zone), cmocka_unit_test(a_kernel_without_zones),
-		cmocka_unit_test(nodes_come_and_go),     cmocka_unit_test(a_flush_forgets_nobody),
+		cmocka_unit_test(strangers_have_a_zone),
+		cmocka_unit_test(a_kernel_without_zones),
+		cmocka_unit_test(older_ones_are_kept),
+		cmocka_unit_test(many_older_ones),
+		cmocka_unit_test(an_older_one_has_no_zone),
+		cmocka_unit_test(nodes_come_and_go),
+		cmocka_unit_test(a_flush_forgets_nobody),
 		cmocka_unit_test(there_is_a_limit),
 	};
 
