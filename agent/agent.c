@@ -27,9 +27,11 @@
 #include "node/nodeaddr.h"
 #include "node/tunables.h"
 #include "parts.h"
+#include "pod/mirrors.h"
 #include "pod/podobserve.h"
 #include "pod/podorphans.h"
 #include "pod/podset.h"
+#include "pod/staticpods.h"
 #include "pod/statusq.h"
 #include "privileges.h"
 #include "probe/check.h"
@@ -57,11 +59,19 @@ static void on_observed(void *ctx, const char *uid)
 	podset_observed(a->env.set, uid);
 }
 
+/* Static pods need nothing but the runtime and their cgroups: the API server may be one of them. */
+static void start_static_pods_if_due(struct agent *a)
+{
+	if (a->runtime_known && podobserve_is_ready(a->env.observe))
+		staticpods_start(a->env.staticpods);
+}
+
 static void on_runtime_ready(void *ctx)
 {
 	struct agent *a = ctx;
 
 	podset_runtime_ready(a->env.set);
+	start_static_pods_if_due(a);
 }
 
 static const struct podobserve_ops observe_ops = {
@@ -92,7 +102,10 @@ static void on_pod(void *ctx, struct kube_object *object)
 {
 	struct agent *a = ctx;
 
-	podset_put(a->env.set, object);
+	if (mirrors_is_mirror(object))
+		mirrors_put(a->env.mirrors, object);
+	else
+		podset_put(a->env.set, object);
 }
 
 static void on_pod_updated(void *ctx, struct kube_object *before, struct kube_object *now)
@@ -106,7 +119,10 @@ static void on_pod_deleted(void *ctx, struct kube_object *last)
 	struct agent *a = ctx;
 
 	statusq_forget(a->env.statusq, last->meta->uid);
-	podset_remove(a->env.set, last);
+	if (mirrors_is_mirror(last))
+		mirrors_remove(a->env.mirrors, last);
+	else
+		podset_remove(a->env.set, last);
 }
 
 static void on_pods_synced(void *ctx)
@@ -114,7 +130,8 @@ static void on_pods_synced(void *ctx)
 	struct agent *a = ctx;
 
 	podset_weigh(a->env.set, a->env.cgroups);
-	podset_source_ready(a->env.set);
+	podset_source_ready(a->env.set, POD_SOURCE_API);
+	mirrors_source_ready(a->env.mirrors);
 }
 
 static const struct informer_ops pod_ops = {
@@ -191,6 +208,7 @@ static void cgroups_made(void *ctx, const struct err *e)
 			     "Updated Node Allocatable limit across pods");
 	a->runtime_known = true;
 	watch_pods_if_due(a);
+	start_static_pods_if_due(a);
 	node_report(a->node);
 }
 
@@ -228,6 +246,7 @@ static void on_node(void *ctx, struct kube_object *before, struct kube_object *n
 	(void)before;
 	(void)now;
 	a->env.host_ips = node_host_ips(a->node);
+	mirrors_wake(a->env.mirrors);
 }
 
 static void on_network(void *ctx, bool ready)
@@ -395,6 +414,9 @@ static void make_pod_services(struct agent *a)
 	env->hooks = hooks_new(a->loop, a->checks);
 	env->probes = probes_new(a->loop, a->checks, env->events, &probe_ops, a);
 	env->set = podset_new(env);
+	env->mirrors = mirrors_new(env);
+	env->staticpods =
+	    staticpods_new(env, a->config->static_pod_path, a->config->file_check_usec);
 	env->observe = podobserve_new(a->loop, env->cri, &observe_ops, a);
 	env->services = informer_new(env->client, KUBE_SERVICE, NULL, NULL, NULL, &service_ops, a);
 	a->orphans = podorphans_new(env);
@@ -451,6 +473,8 @@ static void unmake(struct agent *a)
 
 	agentserver_stop(a);
 	podset_free(env->set);
+	staticpods_free(env->staticpods);
+	mirrors_free(env->mirrors);
 	job_pool_free(env->jobs);
 	sd_event_source_disable_unref(a->cgroups_timer);
 	cgroups_free(env->cgroups);

@@ -12,6 +12,7 @@
 #include "node/node.h"
 #include "parts.h"
 #include "pod/containerstatus.h"
+#include "pod/mirrors.h"
 #include "pod/podobserve.h"
 #include "pod/podset.h"
 #include "reviews.h"
@@ -26,7 +27,8 @@ static struct pod *find(struct agent *a, const char *ns, const char *name, const
 {
 	struct pod *p = podset_find(a->env.set, ns, name);
 
-	if (p && (str_empty(uid) || str_eq(uid, p->uid)))
+	if (p &&
+	    (str_empty(uid) || str_eq(uid, p->uid) || str_eq(uid, mirrors_uid(a->env.mirrors, p))))
 		return p;
 	err_set(e, ERR_NOT_FOUND, "pod does not exist");
 	return NULL;

@@ -38,6 +38,16 @@ static bool is_subdomain(const char *text, size_t len)
 	return true;
 }
 
+bool labels_is_subdomain(const char *text)
+{
+	return is_subdomain(text, strlen(text));
+}
+
+bool labels_is_dns_label(const char *text)
+{
+	return strlen(text) <= NAME_MAX_LEN && !strchr(text, '.') && labels_is_subdomain(text);
+}
+
 int labels_check_key(const char *key, struct err *e)
 {
 	const char *slash = strchr(key, '/'), *name = slash ? slash + 1 : key;

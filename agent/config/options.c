@@ -49,11 +49,11 @@ static const struct option rows[] = {
 	{ "", "strict", OPTION_BOOL, "false", AT(strict), 0 },
 
 	{ "enableServer", "enable-server", OPTION_BOOL, "true", AT(enable_server), PK },
-	{ "staticPodPath", "pod-manifest-path", OPTION_STRING, "", AT(static_pod_path), NB },
+	{ "staticPodPath", "pod-manifest-path", OPTION_STRING, "", AT(static_pod_path), 0 },
 	{ "podLogsDir", NULL, OPTION_STRING, "/var/log/pods", AT(pod_logs_dir), 0 },
 	{ "syncFrequency", "sync-frequency", OPTION_DURATION, "1m0s", AT(sync_frequency_usec), K },
 	{ "fileCheckFrequency", "file-check-frequency", OPTION_DURATION, "20s", AT(file_check_usec),
-	  K | NB },
+	  K },
 	{ "httpCheckFrequency", "http-check-frequency", OPTION_DURATION, "20s", NO, K | NB },
 	{ "staticPodURL", "manifest-url", OPTION_STRING, "", NO, NB },
 	{ "staticPodURLHeader", "manifest-url-header", OPTION_LISTS_MAP, NULL, NO,

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "podspec.h"
 
 struct string_pair {
 	ProtobufCMessage base;
@@ -128,6 +129,9 @@ struct obs_sandbox *obsdecode_sandbox(const Cri__PodSandboxStatus *s)
 	o->ready = s->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;
 	o->host_network = host_network(s);
 	o->created_ns = s->created_at;
+	o->from_file =
+	    str_eq(obsdecode_pair(s->n_annotations, (void *const *)s->annotations, PODSPEC_SOURCE),
+		   "file");
 	if (!s->network || str_empty(s->network->ip))
 		return o;
 	strv_push(&o->ips, s->network->ip);

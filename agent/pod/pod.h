@@ -33,8 +33,11 @@ struct pod {
 	char *uid;
 	struct podspec *spec; /* NULL: known to the runtime only */
 	enum pod_phase phase;
-	bool gone;         /* no API object any more */
+	bool is_static;    /* from a file of this node */
+	bool gone;         /* nobody wants it any more: no API object, no manifest */
+	bool dropping;     /* its remains are being removed, then it is no more */
 	bool rejected;     /* at admission: nothing of it ever ran here */
+	bool mirror_known; /* static: what its mirror showed has been taken over */
 	bool end_reported; /* a status was made since it began to terminate */
 	bool admitted;     /* passed admission, or had before this agent started */
 	char *failed_reason, *failed_message;

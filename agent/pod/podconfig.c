@@ -33,14 +33,15 @@ void podconfig_annotate_ptr(const struct podspec *spec, size_t *n, void ***items
 	static const char *const own[] = { PODSPEC_SEEN, PODSPEC_SOURCE };
 	const Meta__ObjectMeta *m = spec->pod->metadata;
 
-	for (size_t i = 0; i < m->n_annotations; i++)
-		proto_push_pair_ptr(n, items, entry, m->annotations[i]->key,
-				    m->annotations[i]->value);
+	for (size_t i = 0; i < m->n_annotations; i++) {
+		if (!podspec_overrides(spec, m->annotations[i]->key))
+			proto_push_pair_ptr(n, items, entry, m->annotations[i]->key,
+					    m->annotations[i]->value);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		const char *value = podspec_any_annotation(spec, own[i]);
-
-		if (value && !podspec_annotation(spec->pod, own[i]))
-			proto_push_pair_ptr(n, items, entry, own[i], value);
+		if (podspec_overrides(spec, own[i]))
+			proto_push_pair_ptr(n, items, entry, own[i],
+					    podspec_any_annotation(spec, own[i]));
 	}
 }
 

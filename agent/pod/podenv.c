@@ -254,17 +254,18 @@ static char *all_annotations(const struct podspec *spec)
 {
 	static const char *const own[] = { PODSPEC_SEEN, PODSPEC_SOURCE };
 	const Meta__ObjectMeta *m = spec->pod->metadata;
-	size_t n = m->n_annotations;
-	AUTO_FREE struct pair *pairs = mem_calloc(n + ARRAY_SIZE(own), sizeof(*pairs));
+	AUTO_FREE struct pair *pairs =
+	    mem_calloc(m->n_annotations + ARRAY_SIZE(own), sizeof(*pairs));
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		pairs[i] =
-		    (struct pair){ m->annotations[i]->key, str_or(m->annotations[i]->value, "") };
+	for (size_t i = 0; i < m->n_annotations; i++) {
+		if (!podspec_overrides(spec, m->annotations[i]->key))
+			pairs[n++] = (struct pair){ m->annotations[i]->key,
+						    str_or(m->annotations[i]->value, "") };
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		const char *value = podspec_any_annotation(spec, own[i]);
-
-		if (value && !podspec_annotation(spec->pod, own[i]))
-			pairs[n++] = (struct pair){ own[i], value };
+		if (podspec_overrides(spec, own[i]))
+			pairs[n++] = (struct pair){ own[i], podspec_any_annotation(spec, own[i]) };
 	}
 	return format_map(pairs, n);
 }

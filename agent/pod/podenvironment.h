@@ -19,6 +19,8 @@ struct volumes;
 struct probes;
 struct hooks;
 struct cgroups;
+struct staticpods;
+struct mirrors;
 
 struct pod_environment {
 	sd_event *loop;
@@ -29,6 +31,8 @@ struct pod_environment {
 	struct event_recorder *events;
 	struct podobserve *observe;
 	struct podset *set;
+	struct staticpods *staticpods;
+	struct mirrors *mirrors;
 	struct statusq *statusq;
 	struct images *images;
 	struct objcache *objects;

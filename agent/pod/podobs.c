@@ -188,3 +188,12 @@ bool podobs_any_running(const struct podobs *obs)
 	}
 	return false;
 }
+
+bool podobs_from_file(const struct podobs *obs)
+{
+	for (size_t i = 0; i < obs->n_sandboxes; i++) {
+		if (obs->sandboxes[i]->from_file)
+			return true;
+	}
+	return false;
+}

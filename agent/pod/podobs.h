@@ -39,6 +39,7 @@ struct obs_sandbox {
 	unsigned attempt;
 	bool ready;
 	bool host_network;
+	bool from_file; /* a static pod's */
 	int64_t created_ns;
 	char **ips; /* NULL-terminated, may be NULL */
 };
@@ -73,4 +74,6 @@ const struct obs_container *podobs_by_id(const struct podobs *obs, const char *i
 const struct obs_sandbox *podobs_sandbox(const struct podobs *obs); /* newest, or NULL */
 /* When it ended; a container that never started ended when it was made. */
 int64_t podobs_ended_ns(const struct obs_container *c);
+/* The pod came from a file of the node, whichever agent read it. */
+bool podobs_from_file(const struct podobs *obs);
 bool podobs_any_running(const struct podobs *obs);

@@ -13,13 +13,15 @@
 #include "base/proto.h"
 #include "base/str.h"
 #include "k8s/node.pb-c.h"
+#include "mirrors.h"
 #include "podobserve.h"
+#include "staticpods.h"
 #include "volume/volumes.h"
 
 struct podset {
 	struct pod_environment *env;
 	struct map pods; /* uid → struct pod */
-	bool sources_ready, runtime_ready;
+	bool source_ready[POD_SOURCE_COUNT], runtime_ready;
 };
 
 struct podset *podset_new(struct pod_environment *env)
@@ -93,9 +95,47 @@ struct pod *podset_find(struct podset *s, const char *ns, const char *name)
 	return NULL;
 }
 
+bool podset_source_read(const struct podset *s, enum pod_source source)
+{
+	return s->source_ready[source];
+}
+
 bool podset_sources_ready(const struct podset *s)
 {
-	return s->sources_ready;
+	for (size_t i = 0; i < POD_SOURCE_COUNT; i++) {
+		if (!s->source_ready[i])
+			return false;
+	}
+	return true;
+}
+
+static bool same_name(const struct pod *a, const struct pod *b)
+{
+	return str_eq(a->spec->ns, b->spec->ns) && str_eq(a->spec->name, b->spec->name);
+}
+
+struct pod *podset_find_static(struct podset *s, const char *ns, const char *name)
+{
+	struct pod *p;
+
+	for (size_t cursor = 0; podset_next(s, &cursor, &p);) {
+		if (p->is_static && !p->gone && str_eq(p->spec->ns, ns) &&
+		    str_eq(p->spec->name, name))
+			return p;
+	}
+	return NULL;
+}
+
+bool podset_name_taken(const struct pod *p)
+{
+	struct pod *other;
+
+	for (size_t cursor = 0; podset_next(p->env->set, &cursor, &other);) {
+		if (other != p && other->is_static && other->gone && other->phase < POD_FINISHED &&
+		    same_name(other, p))
+			return true;
+	}
+	return false;
 }
 
 /* Nothing refers to logs and directory of a pod that left both the API and the runtime. */
@@ -105,6 +145,58 @@ static void remove_tree_work(void *arg)
 
 	if (fs_remove_all(arg, &e) < 0)
 		log_err_warning(&e, "remains of a pod");
+}
+
+struct remains {
+	struct podset *set;
+	char *uid, *log_dir, *pod_dir;
+};
+
+static void remains_work(void *arg)
+{
+	struct remains *r = arg;
+	struct err e;
+
+	if (fs_remove_all(r->log_dir, &e) < 0 || fs_remove_all(r->pod_dir, &e) < 0)
+		log_err_warning(&e, "remains of a pod");
+}
+
+static void remains_free(void *arg)
+{
+	struct remains *r = arg;
+
+	free(r->uid);
+	free(r->log_dir);
+	free(r->pod_dir);
+	free(r);
+}
+
+static void remains_gone(void *arg)
+{
+	struct remains *r = arg;
+	struct pod_environment *env = r->set->env;
+	struct pod *p = map_remove(&r->set->pods, r->uid);
+
+	if (p)
+		pod_free(p);
+	remains_free(r);
+	staticpods_again(env->staticpods);
+}
+
+/* A file that comes back brings the same UID and with it the same directories. */
+static void drop_static(struct podset *s, struct pod *p)
+{
+	const struct podconfig_node *node = p->env->node;
+	struct remains *r = NEW(struct remains);
+
+	p->dropping = true;
+	*r = (struct remains){
+		.set = s,
+		.uid = mem_strdup(p->uid),
+		.log_dir = podconfig_log_dir(node, p->spec->ns, p->spec->name, p->uid),
+		.pod_dir = podconfig_pod_dir(node, p->uid),
+	};
+	job_submit(p->env->jobs, remains_work, remains_gone, remains_free, r);
 }
 
 static void remove_remains(struct pod *p)
@@ -118,6 +210,10 @@ static void remove_remains(struct pod *p)
 
 void podset_drop(struct podset *s, struct pod *p)
 {
+	if (p->is_static) {
+		drop_static(s, p);
+		return;
+	}
 	remove_remains(p);
 	map_remove(&s->pods, p->uid);
 	pod_free(p);
@@ -183,7 +279,7 @@ void podset_wake_all(struct podset *s)
 /* --- sources --- */
 
 /* Local time with nanoseconds and zone, as Go prints it. */
-static void seen_text(char *out, size_t size)
+void podset_seen_text(char *out, size_t size)
 {
 	int64_t now = clock_wall_usec();
 	time_t sec = (time_t)(now / USEC_PER_SEC);
@@ -201,7 +297,7 @@ static struct pod *add_pod(struct podset *s, const char *uid)
 
 	p->env = s->env;
 	p->uid = mem_strdup(uid);
-	seen_text(p->seen, sizeof(p->seen));
+	podset_seen_text(p->seen, sizeof(p->seen));
 	map_put(&s->pods, uid, p);
 	return p;
 }
@@ -227,6 +323,7 @@ static void set_spec(struct pod *p, struct podspec *spec)
 		p->prepared = false;
 	podspec_free(p->spec);
 	snprintf(spec->seen, sizeof(spec->seen), "%s", p->seen);
+	spec->from_file = p->is_static;
 	p->spec = spec;
 	p->containers = now;
 	p->n_containers = spec->n_containers;
@@ -237,35 +334,74 @@ static int64_t deletion_grace(const struct podspec *spec)
 	return spec && spec->pod->metadata->deletiontimestamp ? podspec_grace_sec(spec) : -1;
 }
 
-void podset_put(struct podset *s, struct kube_object *object)
+static void take_object(struct pod *p, struct kube_object *object)
 {
-	const char *uid = object->meta->uid;
-	struct pod *p;
-	int64_t before, now;
+	struct pod_environment *env = p->env;
+	int64_t before = deletion_grace(p->spec), now;
 
-	if (str_empty(uid) || !((const Core__Pod *)object->msg)->spec)
-		return;
-	p = podset_get(s, uid);
-	if (!p)
-		p = add_pod(s, uid);
-	before = deletion_grace(p->spec);
 	set_spec(p, podspec_new(object));
 	p->gone = false;
-	volumes_update(s->env->volumes, p->spec);
+	volumes_update(env->volumes, p->spec);
 	now = deletion_grace(p->spec);
 	if (before >= 0 && now >= 0 && now < before)
 		podstep_cancel_stopping(p);
 	pod_wake(p);
 }
 
+void podset_put(struct podset *s, struct kube_object *object)
+{
+	const char *uid = object->meta->uid;
+	struct pod *p;
+
+	if (str_empty(uid) || !((const Core__Pod *)object->msg)->spec)
+		return;
+	p = podset_get(s, uid);
+	if (!p)
+		p = add_pod(s, uid);
+	/* no UID of a file's pod is the API's to give */
+	if (!p->is_static)
+		take_object(p, object);
+}
+
 void podset_remove(struct podset *s, struct kube_object *object)
 {
 	struct pod *p = podset_get(s, object->meta->uid);
 
-	if (!p)
+	if (!p || p->is_static)
 		return;
 	p->gone = true;
 	pod_wake(p);
+}
+
+void podset_put_static(struct podset *s, struct kube_object *object)
+{
+	const char *uid = object->meta->uid;
+	struct pod *p = podset_get(s, uid);
+
+	if (p && (p->gone || !p->is_static || p->spec->object == object))
+		return;
+	if (!p) {
+		p = add_pod(s, uid);
+		p->is_static = true;
+		snprintf(p->seen, sizeof(p->seen), "%s",
+			 str_or(podspec_annotation((const Core__Pod *)object->msg, PODSPEC_SEEN),
+				p->seen));
+	}
+	take_object(p, object);
+	mirrors_wake(s->env->mirrors);
+}
+
+void podset_keep_static(struct podset *s, const struct map *wanted)
+{
+	struct pod *p;
+
+	for (size_t cursor = 0; podset_next(s, &cursor, &p);) {
+		if (!p->is_static || p->gone || map_has(wanted, p->uid))
+			continue;
+		p->gone = true;
+		pod_wake(p);
+		mirrors_wake(s->env->mirrors);
+	}
 }
 
 /* Pods that only the runtime knows: nobody wants them any more. */
@@ -273,16 +409,17 @@ static void adopt_orphans(struct podset *s)
 {
 	const struct podobs *obs;
 
-	if (!s->sources_ready || !s->runtime_ready)
+	if (!s->runtime_ready)
 		return;
 	for (size_t cursor = 0; podobserve_next(s->env->observe, &cursor, &obs);)
 		podset_observed(s, obs->uid);
 }
 
-void podset_source_ready(struct podset *s)
+void podset_source_ready(struct podset *s, enum pod_source source)
 {
-	s->sources_ready = true;
+	s->source_ready[source] = true;
 	adopt_orphans(s);
+	mirrors_wake(s->env->mirrors);
 	podset_wake_all(s);
 }
 
@@ -310,6 +447,12 @@ static struct kube_object *orphan_object(const struct podobs *obs)
 	return kube_object_new(KUBE_POD, pod);
 }
 
+/* Whether whoever may want that pod has been heard: for a file's pod no API server is needed. */
+static bool is_orphan(const struct podset *s, const struct podobs *obs)
+{
+	return podobs_from_file(obs) ? s->source_ready[POD_SOURCE_FILES] : podset_sources_ready(s);
+}
+
 void podset_observed(struct podset *s, const char *uid)
 {
 	struct pod *p = podset_get(s, uid);
@@ -320,11 +463,12 @@ void podset_observed(struct podset *s, const char *uid)
 		return;
 	}
 	obs = podobserve_get(s->env->observe, uid);
-	if (!obs || !s->sources_ready)
+	if (!obs || !is_orphan(s, obs))
 		return;
 	log_info("pod %s/%s uid=%s is in the runtime but nowhere else: removing it", obs->ns,
 		 obs->name, uid);
 	p = add_pod(s, uid);
+	p->is_static = podobs_from_file(obs);
 	struct kube_object *object = orphan_object(obs);
 	set_spec(p, podspec_new(object));
 	kube_object_unref(object);
@@ -334,6 +478,18 @@ void podset_observed(struct podset *s, const char *uid)
 }
 
 /* --- small services for worker and steps --- */
+
+/* Whoever waited for the name may begin; so may the mirror go. */
+static void wake_namesakes(const struct pod *p)
+{
+	struct pod *other;
+
+	for (size_t cursor = 0; podset_next(p->env->set, &cursor, &other);) {
+		if (other != p && other->is_static && same_name(other, p))
+			pod_wake(other);
+	}
+	mirrors_wake(p->env->mirrors);
+}
 
 void pod_enter(struct pod *p, enum pod_phase phase)
 {
@@ -351,6 +507,8 @@ void pod_enter(struct pod *p, enum pod_phase phase)
 		    clock_mono_usec() + podspec_grace_sec(p->spec) * USEC_PER_SEC;
 		podstep_cancel_starting(p);
 	}
+	if (phase == POD_FINISHED && p->is_static)
+		wake_namesakes(p);
 	pod_wake(p);
 }
 

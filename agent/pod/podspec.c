@@ -94,6 +94,7 @@ struct podspec *podspec_copy(const struct podspec *spec)
 	struct podspec *s = podspec_new(spec->object);
 
 	memcpy(s->seen, spec->seen, sizeof(s->seen));
+	s->from_file = spec->from_file;
 	return s;
 }
 
@@ -124,9 +125,7 @@ bool podspec_host_network(const struct podspec *s)
 
 bool podspec_is_static(const struct podspec *s)
 {
-	const char *source = podspec_annotation(s->pod, "kubernetes.io/config.source");
-
-	return source && strcmp(source, "api");
+	return s->from_file;
 }
 
 const char *podspec_restart_policy(const struct podspec *s)
@@ -179,15 +178,18 @@ int64_t podspec_grace_sec(const struct podspec *s)
 		   : 30;
 }
 
+bool podspec_overrides(const struct podspec *s, const char *key)
+{
+	return s->seen[0] && (str_eq(key, PODSPEC_SOURCE) || str_eq(key, PODSPEC_SEEN));
+}
+
 const char *podspec_any_annotation(const struct podspec *s, const char *key)
 {
-	const char *own = podspec_annotation(s->pod, key);
-
-	if (own || !s->seen[0])
-		return own;
-	if (str_eq(key, PODSPEC_SOURCE))
-		return "api";
-	return str_eq(key, PODSPEC_SEEN) ? s->seen : NULL;
+	if (!podspec_overrides(s, key))
+		return podspec_annotation(s->pod, key);
+	if (str_eq(key, PODSPEC_SEEN))
+		return s->seen;
+	return s->from_file ? "file" : "api";
 }
 
 const char *podspec_annotation(const Core__Pod *pod, const char *key)

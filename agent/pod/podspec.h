@@ -34,7 +34,8 @@ struct podspec {
 	const char *uid, *ns, *name;
 	struct container_spec *containers; /* init (with sidecars), main, ephemeral */
 	size_t n_containers, n_init, n_main;
-	char seen[48]; /* RFC 3339 time at which this agent first saw the pod, or "" */
+	bool from_file; /* a static pod: a file of this node says what runs, not the API */
+	char seen[48];  /* RFC 3339 time at which this agent first saw the pod, or "" */
 };
 
 struct podspec *podspec_new(struct kube_object *object);
@@ -53,9 +54,11 @@ bool podspec_should_restart(const struct podspec *spec, const struct container_s
 			    int exit_code);
 /* Seconds a container gets between TERM and KILL: deletionGracePeriodSeconds, else the spec's. */
 int64_t podspec_grace_sec(const struct podspec *spec);
-/* Annotations that every pod gets from the node agent that took it in. */
+/* Annotations, which nobody else's count for, that every pod gets from the node agent that took it
+ * in. */
 #define PODSPEC_SOURCE "kubernetes.io/config.source"
 #define PODSPEC_SEEN "kubernetes.io/config.seen"
+bool podspec_overrides(const struct podspec *spec, const char *key);
 /* The pod's annotation, or one of those two; NULL when there is none. */
 const char *podspec_any_annotation(const struct podspec *spec, const char *key);
 /* A label or annotation of the pod, or NULL. */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "mirrors.h"
 #include "pod.h"
 #include "podobserve.h"
 #include "podset.h"
@@ -30,6 +31,15 @@ static const struct podobs *observation(struct pod *p, struct podobs **scratch)
 		return obs;
 	*scratch = podobs_new(p->uid, p->spec->ns, p->spec->name);
 	return *scratch;
+}
+
+/* A static pod's status is its mirror's. */
+static void send(struct pod *p)
+{
+	if (p->is_static)
+		mirrors_report(p->env->mirrors, p);
+	else
+		statusq_put(p->env->statusq, p->spec->pod, p->status, p->phase == POD_FINISHED);
 }
 
 static const Core__PodStatus *last_status(const struct pod *p)
@@ -272,11 +282,11 @@ static void report(struct pod *p, const struct podobs *obs)
 	if (!p->status || !podstatus_equal(p->status, status)) {
 		proto_free(p->status);
 		p->status = status;
-		statusq_put(p->env->statusq, p->spec, status, p->phase == POD_FINISHED);
+		send(p);
 	} else {
 		proto_free(status);
 		if (p->phase == POD_FINISHED)
-			statusq_put(p->env->statusq, p->spec, p->status, true);
+			send(p);
 	}
 }
 
@@ -301,16 +311,26 @@ static void advance(struct pod *p, const struct plan *plan)
 	}
 }
 
+/* A changed manifest's pod has what its predecessor still holds: ports, files, the name. */
+static bool waits_for_name(const struct pod *p, const struct podobs *obs)
+{
+	return p->is_static && !p->admitted && p->phase == POD_SYNC && !obs->n_sandboxes &&
+	       podset_name_taken(p);
+}
+
 void podworker_turn(struct pod *p)
 {
 	CLEANUP(podobs_freep) struct podobs *scratch = NULL;
 	CLEANUP(plan_fini) struct plan plan = { 0 };
 	const struct podobs *obs;
 
-	if (!podobserve_is_ready(p->env->observe) || podobserve_pending(p->env->observe, p->uid))
+	if (p->dropping || !podobserve_is_ready(p->env->observe) ||
+	    podobserve_pending(p->env->observe, p->uid))
 		return;
 	obs = observation(p, &scratch);
 	check_end(p);
+	if (waits_for_name(p, obs))
+		return;
 	check_admission(p, obs);
 	if (p->phase == POD_SYNC)
 		probes_sync_pod(p->env->probes, p->spec, obs, last_status(p),

@@ -172,31 +172,32 @@ static void entry_turn(struct entry *en)
 				       on_deleted, en);
 }
 
-void statusq_put(struct statusq *q, const struct podspec *spec, const Core__PodStatus *status,
+void statusq_put(struct statusq *q, const Core__Pod *pod, const Core__PodStatus *status,
 		 bool finished)
 {
-	struct entry *en = map_get(&q->entries, spec->uid);
-	const Core__PodStatus *api = spec->pod->status;
+	const Meta__ObjectMeta *meta = pod->metadata;
+	struct entry *en = map_get(&q->entries, meta->uid);
+	const Core__PodStatus *api = pod->status;
 
 	if (!en) {
 		en = NEW(struct entry);
 		en->q = q;
-		en->uid = mem_strdup(spec->uid);
-		en->ns = mem_strdup(spec->ns);
-		en->name = mem_strdup(spec->name);
-		map_put(&q->entries, spec->uid, en);
+		en->uid = mem_strdup(meta->uid);
+		en->ns = mem_strdup(meta->namespace_);
+		en->name = mem_strdup(meta->name);
+		map_put(&q->entries, meta->uid, en);
 	}
 	/* the API's own word counts, unless a PATCH of ours is newer than it */
-	if (!en->call && api && version_of(spec->pod->metadata) > en->have_version) {
+	if (!en->call && api && version_of(meta) > en->have_version) {
 		proto_free(en->have);
 		en->have = proto_dup(api);
-		en->have_version = version_of(spec->pod->metadata);
+		en->have_version = version_of(meta);
 	}
 	if (!en->have)
 		en->have = proto_new(&core__pod_status__descriptor);
 	proto_free(en->want);
 	en->want = proto_dup(status);
 	en->finished = finished;
-	en->deleting = spec->pod->metadata->deletiontimestamp != NULL;
+	en->deleting = meta->deletiontimestamp != NULL;
 	entry_turn(en);
 }

@@ -8,15 +8,16 @@
 
 #include <stdbool.h>
 
+#include "k8s/core.pb-c.h"
 #include "kube/client.h"
-#include "podspec.h"
 
 struct statusq;
 
 struct statusq *statusq_new(sd_event *loop, struct kube_client *client);
 void statusq_free(struct statusq *q);
-/* status is copied. finished: nothing of the pod runs and its volumes are gone. */
-void statusq_put(struct statusq *q, const struct podspec *spec, const Core__PodStatus *status,
+/* pod as the API has it (for a static pod: its mirror). status is copied. finished: nothing of the
+ * pod runs and its volumes are gone. */
+void statusq_put(struct statusq *q, const Core__Pod *pod, const Core__PodStatus *status,
 		 bool finished);
 /* The pod left the API. */
 void statusq_forget(struct statusq *q, const char *uid);

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,6 +25,11 @@ int fs_remove_all(const char *path, struct err *e);
 /* Opens a path below dir_fd that no symbolic link or ".." leads out of (openat2 RESOLVE_BENEATH).
  * Returns fd or -1. */
 int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct err *e);
+/* The deepest directory on the way to path that exists, and the name in it that leads on; heap. For
+ * watching what may not be there yet. */
+void fs_nearest(const char *path, char **ret_dir, char **ret_name);
+/* Whoever makes a file writes it next and closes it; links and directories are complete. */
+bool fs_just_begun(const char *dir, const char *name);
 void fs_closep(int *fd);
 
 #define AUTO_FD CLEANUP(fs_closep) int

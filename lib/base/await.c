@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -60,23 +61,13 @@ struct watch {
 	sd_event_source *source; /* a floating one would keep the loop from going */
 };
 
-/* Whoever makes a file writes it next and closes it; links and directories are complete. */
-static bool still_written(const struct watch *w, const struct inotify_event *event)
-{
-	AUTO_FREE char *path = str_fmt("%s/%s", w->dir, w->name);
-	struct stat st;
-
-	return event->mask & IN_CREATE && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_nlink == 1;
-}
-
 static int on_event(sd_event_source *s, const struct inotify_event *event, void *userdata)
 {
 	const struct watch *w = userdata;
 
 	if (event->len && !str_eq(event->name, w->name))
 		return 0;
-	if (event->len && still_written(w, event))
+	if (event->len && event->mask & IN_CREATE && fs_just_begun(w->dir, w->name))
 		return 0;
 	return sd_event_exit(sd_event_source_get_event(s), AGAIN);
 }
@@ -88,30 +79,13 @@ static void watch_fini(struct watch *w)
 	free(w->name);
 }
 
-static void watch_find(const char *path, struct watch *ret)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = !slash         ? mem_strdup(".")
-		    : slash > path ? mem_strndup(path, (size_t)(slash - path))
-				   : mem_strdup("/");
-	struct watch above;
-
-	if (access(dir, F_OK) == 0 || str_eq(dir, "/") || str_eq(dir, ".")) {
-		*ret = (struct watch){ .dir = dir, .name = mem_strdup(slash ? slash + 1 : path) };
-		return;
-	}
-	watch_find(dir, &above);
-	free(dir);
-	*ret = above;
-}
-
 static void watch_start(sd_event *loop, const char *path, struct watch *w)
 {
 	const uint32_t mask =
 	    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 	int rc;
 
-	watch_find(path, w);
+	fs_nearest(path, &w->dir, &w->name);
 	rc = sd_event_add_inotify(loop, &w->source, w->dir, mask, on_event, w);
 	if (rc < 0)
 		log_v(2, "%s is looked for, not watched: %s", path, strerror(-rc));

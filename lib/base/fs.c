@@ -265,3 +265,27 @@ void fs_keep_open_files(void)
 
 	close_range(FIRST, ~0U, CLOSE_RANGE_CLOEXEC);
 }
+
+void fs_nearest(const char *path, char **ret_dir, char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = !slash         ? mem_strdup(".")
+		    : slash > path ? mem_strndup(path, (size_t)(slash - path))
+				   : mem_strdup("/");
+
+	if (access(dir, F_OK) == 0 || str_eq(dir, "/") || str_eq(dir, ".")) {
+		*ret_dir = dir;
+		*ret_name = mem_strdup(slash ? slash + 1 : path);
+		return;
+	}
+	fs_nearest(dir, ret_dir, ret_name);
+	free(dir);
+}
+
+bool fs_just_begun(const char *dir, const char *name)
+{
+	AUTO_FREE char *path = str_fmt("%s/%s", dir, name);
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+}

@@ -6,7 +6,7 @@
  *   plan {rpc, kind, skip, count, status, text, delay_msec}   rpc is upstream's operation name or
  *        "any"; kind: fail, lost, silent, slow, garbage, half
  *   lose-events {count} | add-image {name} | exit {id, code} | kill-sandbox {id}
- *   ready {runtime, network} | cgroup-driver {systemd}   systemd: 1 or 0
+ *   rename {pod, uid} | ready {runtime, network} | cgroup-driver {systemd}   systemd: 1 or 0
  *   kill {pid, rpc, skip, after}   SIGKILL at a call; rpc as above, or "change": any that changes
  *        something; pid 0: not any more | killed   fails while that call has not come
  */
@@ -119,6 +119,8 @@ static const char *act(struct control *c, const char *what, struct json_object *
 		return fake_runtime_kill_sandbox(c->rt, text_of(o, "id")) ? NULL : "is not ready";
 	else if (str_eq(what, "ready"))
 		fake_runtime_set_ready(c->rt, number_of(o, "runtime"), number_of(o, "network"));
+	else if (str_eq(what, "rename"))
+		fake_runtime_rename(c->rt, text_of(o, "pod"), text_of(o, "uid"));
 	else if (str_eq(what, "cgroup-driver"))
 		fake_runtime_set_systemd_cgroups(c->rt, number_of(o, "systemd"));
 	else if (str_eq(what, "down"))

@@ -15,6 +15,7 @@ import time
 import traceback
 
 import podrig
+import staticlife
 from podrig import check, condition, container, is_ready, statuses, wait
 
 LANES = 6           # scenarios at once: they mostly wait
@@ -616,6 +617,8 @@ def secrets_300(lane):
     for name in pods:
         lane.delete_pod(name, 40)
 
+
+SCENARIOS += staticlife.SCENARIOS
 
 # --- main ---
 

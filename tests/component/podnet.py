@@ -18,9 +18,9 @@ import threading
 import time
 
 from apiserver import skip
-from podrig import LIBC, CLONE_NEWNS, Failed, check, wait
+from podrig import LIBC, CLONE_NEWNS
+from waiting import Failed, check, wait
 
-CLONE_NEWNET = 0x40000000
 PREFIX = f"kpn{os.getpid()}-"
 PLUGINS = "/usr/lib/cni"
 PORT = 8080
@@ -28,42 +28,6 @@ BULK = 300_000      # more than any window of a path whose MTU is wrong would le
 NODES = {   # name: (link, host part)
     "n1": ("a", 1), "n2": ("a", 2), "n3": ("b", 3)}
 LINKS = {"a": ("192.0.2.", "fd00:a::"), "b": ("198.51.100.", "fd00:b::")}
-FAMILIES = (socket.AF_INET, socket.AF_INET6)
-
-
-def ip(*args, ns=None, ok=False):
-    command = ["ip", *(["-n", PREFIX + ns] if ns else []), *args]
-    done = subprocess.run(command, capture_output=True, text=True)
-    check(ok or done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def enter(ns):
-    """For this thread only."""
-    fd = os.open("/run/netns/" + PREFIX + ns, os.O_RDONLY)
-    try:
-        if LIBC.setns(fd, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns " + ns)
-    finally:
-        os.close(fd)
-
-
-def inside(ns, function):
-    """function() with that network; its result."""
-    out = {}
-
-    def run():
-        try:
-            enter(ns)
-            out["value"] = function()
-        except Exception as failure:
-            out["failure"] = failure
-    t = threading.Thread(target=run)
-    t.start()
-    t.join()
-    if "failure" in out:
-        raise out["failure"]
-    return out["value"]
 
 
 def serve(listener):
@@ -91,73 +55,61 @@ def serve(listener):
 
 
 def listen(ns):
-    def make():
-        s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        s.bind(("::", PORT))
-        s.listen(64)
-        return s
-    threading.Thread(target=serve, args=(inside(ns, make),), daemon=True).start()
+    s = ns.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.bind(("::", PORT))
+    s.listen(64)
+    threading.Thread(target=serve, args=(s,), daemon=True).start()
 
 
 def call(ns, address):
     """Connects from ns: (own address, address that the server saw) after BULK bytes each way."""
-    def run():
-        with socket.create_connection((address, PORT), timeout=5) as s:
-            data = b""
-            while data.count(b"\n") < 1 or len(data) < data.index(b"\n") + 1 + BULK:
-                more = s.recv(65536)
-                check(more, f"{ns} -> {address}: cut after {len(data)} bytes")
-                data += more
-            s.sendall(b"y" * BULK)
-            check(s.recv(2) == b"ok", f"{ns} -> {address}: not taken")
-            return s.getsockname()[0], data[:data.index(b"\n")].decode().replace("::ffff:", "")
-    return inside(ns, run)
+    with ns.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(5)
+        s.connect((address, PORT))
+        data = b""
+        while data.count(b"\n") < 1 or len(data) < data.index(b"\n") + 1 + BULK:
+            more = s.recv(65536)
+            check(more, f"{ns.name} -> {address}: cut after {len(data)} bytes")
+            data += more
+        s.sendall(b"y" * BULK)
+        check(s.recv(2) == b"ok", f"{ns.name} -> {address}: not taken")
+        return s.getsockname()[0], data[:data.index(b"\n")].decode().replace("::ffff:", "")
 
 
 class Lab:
     def __init__(self, rig):
+        import netlab       # remembers the namespace it is loaded in
+        self.netlab = netlab
         self.rig, self.dir = rig, tempfile.mkdtemp(prefix="keelson-podnet-")
-        self.drivers, self.pods, self.netns = {}, {}, []
+        self.drivers, self.pods, self.ns = {}, {}, {}
         self.mode = "vxlan"
 
-    def add_netns(self, name):
-        ip("netns", "add", PREFIX + name)
-        self.netns.append(name)
-        ip("link", "set", "lo", "up", ns=name)
-
-    def wire(self, a, a_dev, b, b_dev, mtu=1500):
-        ip("link", "add", a_dev, "mtu", str(mtu), "netns", PREFIX + a, "type", "veth",
-           "peer", "name", b_dev, "mtu", str(mtu), "netns", PREFIX + b)
-        ip("link", "set", a_dev, "up", ns=a)
-        ip("link", "set", b_dev, "up", ns=b)
+    def add_ns(self, name):
+        ns = self.ns[name] = self.netlab.Ns(PREFIX + name)
+        return ns
 
     def build(self):
         """Two switches joined by a router, and nodes on them."""
-        self.add_netns("r")
+        router = self.add_ns("r")
         for link, (v4, v6) in LINKS.items():
-            ip("link", "add", "br-" + link, "type", "bridge", ns="r")
-            ip("addr", "add", v4 + "254/24", "dev", "br-" + link, ns="r")
-            ip("addr", "add", v6 + "fe/64", "dev", "br-" + link, "nodad", ns="r")
-            ip("link", "set", "br-" + link, "up", ns="r")
-        self.sysctl("r")
+            router.ip("link", "add", "br-" + link, "type", "bridge")
+            router.ip("addr", "add", v4 + "254/24", "dev", "br-" + link)
+            router.ip("addr", "add", v6 + "fe/64", "dev", "br-" + link, "nodad")
+            router.ip("link", "set", "br-" + link, "up")
         for name, (link, host) in NODES.items():
             v4, v6 = LINKS[link]
-            self.add_netns(name)
-            self.wire(name, "eth0", "r", name)
-            ip("link", "set", name, "master", "br-" + link, ns="r")
-            ip("addr", "add", f"{v4}{host}/24", "dev", "eth0", ns=name)
-            ip("addr", "add", f"{v6}{host}/64", "dev", "eth0", "nodad", ns=name)
-            ip("route", "add", "default", "via", v4 + "254", ns=name)
-            ip("-6", "route", "add", "default", "via", v6 + "fe", ns=name)
-            self.sysctl(name)
-
-    def sysctl(self, ns):
-        def write():
-            for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
-                with open("/proc/sys/net/" + path, "w") as f:
-                    f.write("1")
-        inside(ns, write)
+            node = self.add_ns(name)
+            node.ip("link", "add", "eth0", "type", "veth", "peer", "name", name, "netns", router.name)
+            router.ip("link", "set", name, "master", "br-" + link, "up")
+            node.ip("link", "set", "eth0", "up")
+            node.ip("addr", "add", f"{v4}{host}/24", "dev", "eth0")
+            node.ip("addr", "add", f"{v6}{host}/64", "dev", "eth0", "nodad")
+            node.ip("route", "add", "default", "via", v4 + "254")
+            node.ip("-6", "route", "add", "default", "via", v6 + "fe")
+        for ns in self.ns.values():
+            ns.sysctl("ipv4/ip_forward", 1)
+            ns.sysctl("ipv6/conf/all/forwarding", 1)
 
     def addresses(self, name):
         link, host = NODES[name]
@@ -181,9 +133,8 @@ class Lab:
 
     def start(self, name):
         log = open(f"{self.dir}/{name}.log", "ab")
-        self.drivers[name] = subprocess.Popen(
-            ["nsenter", "--net=/run/netns/" + PREFIX + name, self.rig, self.mode, name, self.dir + "/nodes.json",
-             self.cni_path(name)], stdout=log, stderr=log)
+        self.drivers[name] = self.ns[name].popen([self.rig, self.mode, name, self.dir + "/nodes.json", self.cni_path(name)],
+                                                 stdout=log, stderr=log)
 
     def stop(self, name, how=signal.SIGTERM):
         driver = self.drivers.pop(name)
@@ -198,7 +149,7 @@ class Lab:
     def add_pod(self, node):
         """A pod by the plugins that the configuration names, as a runtime calls them."""
         pod = "p-" + node
-        self.add_netns(pod)
+        ns = self.add_ns(pod)
         with open(self.cni_path(node)) as f:
             conf = json.load(f)
         result = None
@@ -209,24 +160,25 @@ class Lab:
             if result:
                 stdin["prevResult"] = result
             env = dict(os.environ, CNI_COMMAND="ADD", CNI_CONTAINERID=pod, CNI_IFNAME="eth0", CNI_PATH=PLUGINS,
-                       CNI_NETNS="/run/netns/" + PREFIX + pod)
-            done = subprocess.run(["nsenter", "--net=/run/netns/" + PREFIX + node, f"{PLUGINS}/{plugin['type']}"],
-                                  input=json.dumps(stdin), env=env, capture_output=True, text=True)
-            check(done.returncode == 0, f"{plugin['type']}: {done.stdout} {done.stderr}")
-            result = json.loads(done.stdout)
+                       CNI_NETNS="/run/netns/" + ns.name)
+            done = self.ns[node].popen([f"{PLUGINS}/{plugin['type']}"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True)
+            said, _ = done.communicate(json.dumps(stdin))
+            check(done.returncode == 0, f"{plugin['type']}: {said}")
+            result = json.loads(said)
         self.pods[pod] = [i["address"].split("/")[0] for i in result["ips"]]
         check(len(self.pods[pod]) == 2, result)
-        listen(pod)
+        listen(ns)
 
     def routes(self, name):
-        return [r for family in ("-4", "-6") for r in ip(family, "route", "show", "proto", "75", ns=name).splitlines()]
+        return [r for family in ("-4", "-6") for r in self.ns[name].ip(family, "route", "show", "proto", "75").splitlines()]
 
     def close(self):
         for driver in self.drivers.values():
             driver.kill()
             driver.wait()
-        for name in reversed(self.netns):
-            ip("netns", "del", PREFIX + name, ok=True)
+        for ns in self.ns.values():
+            ns.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -235,11 +187,11 @@ def everyone_reaches_every_pod(lab):
     for pod, addresses in lab.pods.items():
         for address in addresses:
             for other in lab.pods:
-                own, seen = call(other, address)
+                own, seen = call(lab.ns[other], address)
                 check(own == seen and seen in lab.pods[other], f"{other} {own} -> {pod} {address}: seen as {seen}")
                 calls += 1
             for node in NODES:
-                own, seen = call(node, address)
+                own, seen = call(lab.ns[node], address)
                 check(own == seen, f"{node} {own} -> {pod} {address}: seen as {seen}")
                 calls += 1
     check(calls == len(lab.pods) * 2 * (len(lab.pods) + len(NODES)), calls)
@@ -250,15 +202,15 @@ def scenario_all_pairs(lab):
     check(len(lab.routes("n1")) == 4, lab.routes("n1"))
     through = [r for r in lab.routes("n1") if "keelson.vxlan" in r]
     check(len(through) == 2 and all("10.201.3." in r or "fd01:3:" in r for r in through), lab.routes("n1"))
-    said = news("n1", 2, lambda: None)
+    said = news(lab, "n1", 2, lambda: None)
     check(not said, f"changes without a cause: {said}")
-    detail = ip("-d", "link", "show", "keelson.vxlan", ns="n1")
+    detail = lab.ns["n1"].ip("-d", "link", "show", "keelson.vxlan")
     check("nolearning" in detail and "mtu 1450" in detail, detail)
 
 
-def news(ns, seconds, action):
+def news(lab, name, seconds, action):
     """What the kernel tells of our routes and device from an action until some seconds later."""
-    monitor = subprocess.Popen(["ip", "-n", PREFIX + ns, "monitor", "route", "link", "address"], stdout=subprocess.PIPE, text=True)
+    monitor = lab.ns[name].popen(["ip", "monitor", "route", "link", "address"], stdout=subprocess.PIPE, text=True)
     time.sleep(0.3)
     action()
     time.sleep(seconds)
@@ -272,25 +224,25 @@ def scenario_restart_changes_nothing(lab):
         lab.stop("n1", signal.SIGKILL)
         everyone_reaches_every_pod(lab)
         lab.start("n1")
-    said = news("n1", 1, restart)
+    said = news(lab, "n1", 1, restart)
     check(not said, said)
 
 
 def scenario_foreign_change_is_healed(lab):
     before = lab.routes("n1")
-    ip("route", "del", "10.201.2.0/24", ns="n1")
-    ip("-6", "route", "del", "fd01:3::/64", ns="n1")
+    lab.ns["n1"].ip("route", "del", "10.201.2.0/24")
+    lab.ns["n1"].ip("-6", "route", "del", "fd01:3::/64")
     wait(lambda: lab.routes("n1") == before, 5, lambda: f"{lab.routes('n1')} {lab.log('n1')}")
-    ip("link", "del", "keelson.vxlan", ns="n3")
+    lab.ns["n3"].ip("link", "del", "keelson.vxlan")
     wait(lambda: len(lab.routes("n3")) == 4, 5, lambda: f"{lab.routes('n3')} {lab.log('n3')}")
-    ip("link", "set", "keelson.vxlan", "down", ns="n1")
+    lab.ns["n1"].ip("link", "set", "keelson.vxlan", "down")
     wait(lambda: lab.routes("n1") == before, 5, lambda: f"{lab.routes('n1')} {lab.log('n1')}")
     for family, gateway in (("-4", "10.201.3.0"), ("-6", "fd01:3::")):
         show = (family, "neigh", "show", gateway, "dev", "keelson.vxlan", "nud", "permanent")
-        wait(lambda: ip(*show, ns="n1"), 5, lambda: lab.log("n1"))
+        wait(lambda: lab.ns["n1"].ip(*show), 5, lambda: lab.log("n1"))
         time.sleep(1)       # news of the last repair are over: this damage must be heard of itself
-        ip(family, "neigh", "del", gateway, "dev", "keelson.vxlan", ns="n1")
-        wait(lambda: ip(*show, ns="n1"), 1.5, lambda: lab.log("n1"))
+        lab.ns["n1"].ip(family, "neigh", "del", gateway, "dev", "keelson.vxlan")
+        wait(lambda: lab.ns["n1"].ip(*show), 1.5, lambda: lab.log("n1"))
     everyone_reaches_every_pod(lab)
 
 
@@ -298,23 +250,23 @@ def scenario_links_come_and_go(lab):
     """Lists of links that change while they are read, as pods come and go: it works on afterwards."""
     before = lab.routes("n1")
     def batch(*lines):
-        done = subprocess.run(["ip", "-n", PREFIX + "n1", "-batch", "-"], input="\n".join(lines), capture_output=True, text=True)
+        done = subprocess.run(["ip", "-n", lab.ns["n1"].name, "-batch", "-"], input="\n".join(lines), capture_output=True, text=True)
         check(done.returncode == 0, done.stderr)
     batch(*(f"link add kv{i} type veth peer name kw{i}" for i in range(150)))
     end = time.monotonic() + 3
     while time.monotonic() < end:
         batch(*(["link add kx type veth peer name ky", "link del kx"] * 20))
     batch(*(f"link del kv{i}" for i in range(150)))
-    ip("route", "del", "10.201.2.0/24", ns="n1")
+    lab.ns["n1"].ip("route", "del", "10.201.2.0/24")
     wait(lambda: lab.routes("n1") == before, 40, lambda: f"{lab.routes('n1')} {lab.log('n1')}")
 
 
 def scenario_nodes_come_and_go(lab):
     foreign = "10.201.99.0/24"
-    ip("route", "add", foreign, "via", "192.0.2.254", "proto", "static", ns="n1")
+    lab.ns["n1"].ip("route", "add", foreign, "via", "192.0.2.254", "proto", "static")
     lab.write_nodes("n1", "n2")
     wait(lambda: len(lab.routes("n1")) == 2, 5, lambda: lab.routes("n1"))
-    wait(lambda: "keelson" not in ip("link", ns="n1"), 5, "the tunnel stays without a peer")
+    wait(lambda: "keelson" not in lab.ns["n1"].ip("link"), 5, "the tunnel stays without a peer")
     # the own Node away: whatever is there stays
     lab.write_nodes("n2", "n3")
     time.sleep(0.5)
@@ -322,20 +274,20 @@ def scenario_nodes_come_and_go(lab):
     lab.write_nodes(*NODES)
     wait(lambda: len(lab.routes("n1")) == 4 and len(lab.routes("n3")) == 4, 5, lambda: lab.routes("n1"))
     everyone_reaches_every_pod(lab)
-    check(foreign in ip("route", ns="n1"), "a route of somebody else is gone")
+    check(foreign in lab.ns["n1"].ip("route"), "a route of somebody else is gone")
 
 
 def scenario_somebody_elses_route(lab):
     """A destination that is taken is not taken over: it is told, and all others are served."""
     lab.stop("n1")
-    ip("route", "del", "10.201.2.0/24", ns="n1")
-    ip("route", "add", "10.201.2.0/24", "via", "192.0.2.254", "proto", "static", ns="n1")
-    ip("-6", "route", "del", "fd01:2::/64", ns="n1")
+    lab.ns["n1"].ip("route", "del", "10.201.2.0/24")
+    lab.ns["n1"].ip("route", "add", "10.201.2.0/24", "via", "192.0.2.254", "proto", "static")
+    lab.ns["n1"].ip("-6", "route", "del", "fd01:2::/64")
     lab.start("n1")
     wait(lambda: "add route to 10.201.2.0/24" in lab.log("n1"), 5, lambda: lab.log("n1"))
     wait(lambda: len(lab.routes("n1")) == 3, 5, lambda: lab.routes("n1"))
-    check("via 192.0.2.254" in ip("route", "show", "10.201.2.0/24", ns="n1"), "it was taken over")
-    ip("route", "del", "10.201.2.0/24", ns="n1")
+    check("via 192.0.2.254" in lab.ns["n1"].ip("route", "show", "10.201.2.0/24"), "it was taken over")
+    lab.ns["n1"].ip("route", "del", "10.201.2.0/24")
     wait(lambda: len(lab.routes("n1")) == 4, 40, lambda: lab.routes("n1"))
     everyone_reaches_every_pod(lab)
 
@@ -346,13 +298,13 @@ def scenario_other_modes(lab):
         lab.stop(name)
         lab.start(name)
     wait(lambda: [len(lab.routes(n)) for n in NODES] == [2, 2, 0], 5, lambda: [lab.routes(n) for n in NODES])
-    wait(lambda: "keelson" not in ip("link", ns="n1"), 5, "the tunnel stays in mode routes")
+    wait(lambda: "keelson" not in lab.ns["n1"].ip("link"), 5, "the tunnel stays in mode routes")
     wait(lambda: "cannot be reached" in lab.log("n1"), 5, lambda: lab.log("n1"))
     lab.mode = "none"
     lab.stop("n1")
     lab.start("n1")
     wait(lambda: not lab.routes("n1"), 5, lambda: lab.routes("n1"))
-    check("10.201.99.0/24" in ip("route", ns="n1"), "a route of somebody else is gone")
+    check("10.201.99.0/24" in lab.ns["n1"].ip("route"), "a route of somebody else is gone")
 
 
 def own_mounts():
@@ -386,7 +338,7 @@ def main():
             try:
                 scenario(lab)
                 verdict = "ok"
-            except (Failed, OSError) as failure:
+            except (Failed, OSError, subprocess.CalledProcessError) as failure:
                 verdict = f"FAILED: {failure}"
                 failed.append(scenario.__name__)
             print(f"{scenario.__name__}: {verdict} ({time.monotonic() - start:.1f} s)", flush=True)

@@ -20,32 +20,12 @@ import threading
 import time
 
 import apiserver
+from waiting import Failed, check, wait
 
 CLONE_NEWNS = 0x20000
 PR_SET_PDEATHSIG = 1
 BEARER = {"Authorization": "Bearer secret-token"}
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-def wait(condition, seconds, what):
-    """Polls until condition() is true and returns its value; what: text, or a function that tells what is there."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise Failed(f"after {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.03)
 
 
 def die_with_parent():
@@ -209,6 +189,7 @@ class Lane:
         self.api = Api(rig)
         self.agent = self.control = None
         self.starts = 0
+        self.kubeconfig = rig.api.path("admin.kubeconfig")
         os.makedirs(self.root)
         os.makedirs(self.logs)
         for parent in cgroup_parents():
@@ -242,7 +223,7 @@ clusterDNS: [10.96.0.10]
 resolvConf: {self.path('resolv.conf')}
 podLogsDir: {self.logs}
 registryPullQPS: 0
-{more}
+{more.replace("{dir}", self.dir)}
 """)
 
     # --- the runtime ---
@@ -278,7 +259,7 @@ registryPullQPS: 0
         with open(self.log_path, "ab") as log:
             self.agent = subprocess.Popen(
                 [*self.rig.wrap, self.rig.agent_bin, "--config", self.path("kubelet.yaml"), "--kubeconfig",
-                 self.rig.api.path("admin.kubeconfig"), "--hostname-override", self.name, "--node-ip", "127.0.0.1",
+                 self.kubeconfig, "--hostname-override", self.name, "--node-ip", "127.0.0.1",
                  "--root-dir", self.root, f"-v={self.verbosity}"],
                 stdout=log, stderr=log, preexec_fn=die_with_parent, env=dict(os.environ, **self.env))
         self.starts += 1

@@ -16,7 +16,8 @@ import threading
 import urllib.request
 
 import apiserver
-from podrig import LIBC, CLONE_NEWNS, Failed, check, wait
+from podrig import LIBC, CLONE_NEWNS
+from waiting import Failed, check, wait
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PORT = 8080

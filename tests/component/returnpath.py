@@ -19,8 +19,8 @@ import time
 
 import apiserver
 import returnzones
-from podrig import Failed, check, wait
 from returnlab import FAMILIES, FIELD, PLACES, PORT, SOURCES, Capture, Foreign, Link, Routed, front_of, prepare, start_all
+from waiting import Failed, check, wait
 
 ROWS = [(source, way, place)
         for source, ways, places in (

@@ -4,8 +4,8 @@ import signal
 import subprocess
 import time
 
-from podrig import check, wait
 from returnlab import FAMILIES, FIELD, PLACES, PORT, SOURCES, front_of
+from waiting import check, wait
 
 UNNAMED = ("172.20.1.1", "fd99::1")
 
@@ -26,15 +26,17 @@ def hear_all(conns, when):
 
 
 def same_port_connections(cluster):
-    """From one port of the client to one endpoint of n3: by two nodes, and by one of them in two ways."""
+    """From one port of the client to one endpoint of another node: by two nodes, and by one of them in two ways."""
     conns, port = [], 20000
+    places = {"third": 2} if cluster.more else {"third": 2, "host": 3}   # n3 masquerades where it stands behind a router
     for proto in ("TCP", "UDP"):
         for family in FAMILIES:
-            port += 1
-            for to in (front_of(cluster, "third", "NodePort", family), front_of(cluster, "third", "LoadBalancer", family),
-                       (cluster.node_addresses(2)[FIELD[family] - 1], 30000 + cluster.ports["third"])):
-                conns.append(named(cluster.netlab.Conn(cluster.lab.client, proto, *to, timeout=2, source_port=port),
-                                   f"{proto} {family} to {to}", ("third", SOURCES["client"][FIELD[family]])))
+            for place, other in places.items():
+                port += 1
+                for to in (front_of(cluster, place, "NodePort", family), front_of(cluster, place, "LoadBalancer", family),
+                           (cluster.node_addresses(other)[FIELD[family] - 1], 30000 + cluster.ports[place])):
+                    conns.append(named(cluster.netlab.Conn(cluster.lab.client, proto, *to, timeout=2, source_port=port),
+                                       f"{proto} {family} to {to}", (place, SOURCES["client"][FIELD[family]])))
     return conns
 
 

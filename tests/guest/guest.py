@@ -1,4 +1,5 @@
 """What lanes share: commands in the guest, the API as an admin, waiting, and a transcript that tells what was seen."""
+import functools
 import json
 import os
 import re
@@ -7,14 +8,14 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "component"))
+import waiting
+from waiting import Failed
+
 STATE, PKI, RUNTIME, IMAGE = (os.environ[k] for k in ("STATE", "PKI", "RUNTIME", "BUSYBOX_IMAGE"))
 NODE, NODE_IP, API_IP, K8SBIN = "node2", os.environ["GUEST_IP"], os.environ["API_IP"], os.environ["K8SBIN"]
 INSIDE = ["nsenter", "--net=" + os.environ["NETNS"]]
 MIB = 1 << 20
-
-
-class Failed(Exception):
-    pass
 
 
 def say(*words):
@@ -55,16 +56,8 @@ def get(*what):
     return json.loads(text) if text.strip() else None
 
 
-def wait(condition, seconds, what):
-    """Polls, and returns what the condition gave."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise Failed(f"after {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.3)
+# each look is a command in the guest
+wait = functools.partial(waiting.wait, pause=0.3)
 
 
 def equal(have, want, what):

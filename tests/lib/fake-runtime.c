@@ -951,8 +951,8 @@ static void *runtime_config(struct fake_runtime *rt, const void *request, struct
 	(void)request;
 	(void)e;
 	r->linux = proto_new(&cri__linux_runtime_configuration__descriptor);
-	r->linux->cgroup_driver = rt->systemd_cgroups ? CRI__CGROUP_DRIVER__SYSTEMD
-						      : CRI__CGROUP_DRIVER__CGROUPFS;
+	r->linux->cgroup_driver =
+	    rt->systemd_cgroups ? CRI__CGROUP_DRIVER__SYSTEMD : CRI__CGROUP_DRIVER__CGROUPFS;
 	return r;
 }
 
@@ -1139,6 +1139,34 @@ bool fake_runtime_kill_sandbox(struct fake_runtime *rt, const char *sandbox_id)
 	s->ready = false;
 	announce(rt, s->id, CRI__CONTAINER_EVENT_TYPE__CONTAINER_STOPPED_EVENT, s);
 	return true;
+}
+
+static void relabel(size_t n, void *const *labels, const char *uid)
+{
+	Cri__PodSandboxConfig__LabelsEntry *const *l =
+	    (Cri__PodSandboxConfig__LabelsEntry *const *)labels;
+
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(l[i]->key, "io.kubernetes.pod.uid"))
+			proto_set_str(&l[i]->value, uid);
+}
+
+void fake_runtime_rename(struct fake_runtime *rt, const char *pod, const char *uid)
+{
+	for (size_t i = 0; i < rt->containers.n; i++) {
+		struct container *c = rt->containers.v[i];
+
+		if (str_eq(c->sandbox->config->metadata->name, pod))
+			relabel(c->config->n_labels, (void *const *)c->config->labels, uid);
+	}
+	for (size_t i = 0; i < rt->sandboxes.n; i++) {
+		Cri__PodSandboxConfig *s = rt->sandboxes.v[i]->config;
+
+		if (!str_eq(s->metadata->name, pod))
+			continue;
+		proto_set_str(&s->metadata->uid, uid);
+		relabel(s->n_labels, (void *const *)s->labels, uid);
+	}
 }
 
 void fake_runtime_set_ready(struct fake_runtime *rt, bool runtime, bool network)

@@ -69,6 +69,9 @@ void fake_runtime_add_image(struct fake_runtime *rt, const char *name);
 bool fake_runtime_exit(struct fake_runtime *rt, const char *container_id, int exit_code);
 /* A sandbox's network or pause process dies: it is not ready, its containers are dead. */
 bool fake_runtime_kill_sandbox(struct fake_runtime *rt, const char *sandbox_id);
+/* A pod's sandboxes and containers carry another UID from now on, as if somebody else had made
+ * them. */
+void fake_runtime_rename(struct fake_runtime *rt, const char *pod, const char *uid);
 void fake_runtime_set_ready(struct fake_runtime *rt, bool runtime, bool network);
 void fake_runtime_set_systemd_cgroups(struct fake_runtime *rt, bool systemd);
 

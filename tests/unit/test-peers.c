@@ -206,34 +206,57 @@ static struct addr address(const char *text)
 	return a;
 }
 
+/* n1 as it looks at itself and one other node. */
+struct bed {
+	struct peers_node *self, *other;
+	const struct peers_node *nodes[2];
+	netstate_links links;
+	netstate_addresses addresses;
+	netstate_neighbours tunnels;
+	struct peers_input in;
+};
+
+static void bed_init(struct bed *b, const char *other_json)
+{
+	*b = (struct bed){ .self = read_node(self_json),
+			   .other = read_node(other_json),
+			   .links = links_of_n1() };
+	b->nodes[0] = b->other;
+	b->nodes[1] = b->self;
+	b->in = (struct peers_input){ .self = "n1",
+				      .nodes = b->nodes,
+				      .n_nodes = 2,
+				      .links = &b->links,
+				      .addresses = &b->addresses,
+				      .tunnels = &b->tunnels };
+	vec_push(&b->addresses,
+		 (struct netstate_address){ .dev = LAN, .addr = address("192.0.2.1"), .bits = 24 });
+}
+
+static void bed_fini(struct bed *b)
+{
+	peers_node_free(b->self);
+	peers_node_free(b->other);
+	vec_fini(&b->links);
+	vec_fini(&b->addresses);
+	vec_fini(&b->tunnels);
+}
+
 static void peers_are_told_apart(void **state)
 {
-	netstate_links links = links_of_n1();
-	netstate_addresses addresses = { 0 };
-	struct peers_node *self = read_node(self_json);
-
 	(void)state;
-	vec_push(&addresses,
-		 (struct netstate_address){ .dev = LAN, .addr = address("192.0.2.1"), .bits = 24 });
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct peers_node *node = read_node(cases[i].node);
-		const struct peers_node *nodes[] = { node, self };
 		struct peers_route routes[3];
-		netstate_neighbours tunnels = { 0 };
-		struct peers_input in = { .self = "n1",
-					  .nodes = nodes,
-					  .n_nodes = 2,
-					  .links = &links,
-					  .addresses = &addresses,
-					  .tunnels = &tunnels,
-					  .routes = routes };
 		AUTO_STR got = { 0 };
 		struct peers p;
+		struct bed b;
 
-		for (; in.n_routes < 3 && cases[i].ways[in.n_routes].to; in.n_routes++) {
-			const struct way *w = &cases[i].ways[in.n_routes];
+		bed_init(&b, cases[i].node);
+		b.in.routes = routes;
+		for (; b.in.n_routes < 3 && cases[i].ways[b.in.n_routes].to; b.in.n_routes++) {
+			const struct way *w = &cases[i].ways[b.in.n_routes];
 
-			routes[in.n_routes] =
+			routes[b.in.n_routes] =
 			    (struct peers_route){ .to = address(w->to),
 						  .via = address(w->via),
 						  .dev = w->dev,
@@ -246,51 +269,37 @@ static void peers_are_told_apart(void **state)
 							  .addr = address(cases[i].end.addr) };
 
 			assert_int_equal(mac_parse(cases[i].end.mac, end.mac, NULL), 0);
-			vec_push(&tunnels, end);
+			vec_push(&b.tunnels, end);
 		}
-		peers_make(&in, &p);
+		peers_make(&b.in, &p);
 		tell(&p, &got);
 		if (strcmp(str_text(&got), cases[i].want))
 			fail_msg("%s:\n%s", cases[i].what, str_text(&got));
 		peers_fini(&p);
-		vec_fini(&tunnels);
-		peers_node_free(node);
+		bed_fini(&b);
 	}
-	peers_node_free(self);
-	vec_fini(&links);
-	vec_fini(&addresses);
 }
 
 /* A packet that another node brings back to the node of its own address would be taken for a lie.
  */
 static void pairs_of_one_node(void **state)
 {
-	struct peers_node *self = read_node(self_json), *other = read_node(lan_json);
-	const struct peers_node *nodes[] = { self, other };
-	netstate_links links = { 0 };
-	netstate_addresses addresses = { 0 };
-	netstate_neighbours tunnels = { 0 };
-	struct peers_input in = { .self = "n1",
-				  .nodes = nodes,
-				  .n_nodes = 2,
-				  .links = &links,
-				  .addresses = &addresses,
-				  .tunnels = &tunnels };
+	char from[PREFIX_TEXT], to[PREFIX_TEXT];
 	AUTO_STR got = { 0 };
 	struct peers p;
-	char a[PREFIX_TEXT], b[PREFIX_TEXT];
+	struct bed b;
 
 	(void)state;
-	peers_make(&in, &p);
+	bed_init(&b, lan_json);
+	peers_make(&b.in, &p);
 	for (size_t i = 0; i < p.same_node.n; i++)
-		str_printf(&got, "%s %s\n", prefix_text(&p.same_node.v[i].from, a),
-			   prefix_text(&p.same_node.v[i].to, b));
+		str_printf(&got, "%s %s\n", prefix_text(&p.same_node.v[i].from, from),
+			   prefix_text(&p.same_node.v[i].to, to));
 	assert_string_equal(str_text(&got),
 			    "10.1.2.0/24 10.1.2.0/24\n10.1.2.0/24 192.0.2.2/32\n"
 			    "192.0.2.2/32 10.1.2.0/24\n192.0.2.2/32 192.0.2.2/32\n");
 	peers_fini(&p);
-	peers_node_free(self);
-	peers_node_free(other);
+	bed_fini(&b);
 }
 
 /* What is a node's own does not depend on routes, nor on where it comes in. */
@@ -582,34 +591,29 @@ static void replies_have_a_way(void **state)
 
 static void targets_are_all_but_the_own(void **state)
 {
-	struct peers_node *self = read_node(self_json), *other = read_node(lan_json);
-	const struct peers_node *nodes[] = { self, other };
-	struct peers_input in = { .self = "n1", .nodes = nodes, .n_nodes = 2 };
 	addr_list got = { 0 };
 	char text[ADDR_TEXT];
+	struct bed b;
 
 	(void)state;
-	peers_targets(&in, &got);
+	bed_init(&b, lan_json);
+	peers_targets(&b.in, &got);
 	assert_int_equal(got.n, 2);
 	assert_string_equal(addr_text(&got.v[0], text), "10.1.2.0");
 	assert_string_equal(addr_text(&got.v[1], text), "192.0.2.2");
 	vec_fini(&got);
-	peers_node_free(self);
-	peers_node_free(other);
+	bed_fini(&b);
 }
 
 /* What a node says is what another one reads. */
 static void the_record_is_read_back(void **state)
 {
-	netstate_links links = links_of_n1();
-	netstate_addresses addresses = { 0 };
-	struct peers_node *self = read_node(self_json);
 	AUTO_FREE char *record = NULL;
+	struct bed b;
 
 	(void)state;
-	vec_push(&addresses,
-		 (struct netstate_address){ .dev = LAN, .addr = address("192.0.2.1"), .bits = 24 });
-	record = peers_record("b1", self, &links, &addresses);
+	bed_init(&b, lan_json);
+	record = peers_record("b1", b.self, &b.links, &b.addresses);
 	assert_string_equal(record,
 			    "{\"bootID\":\"b1\",\"links\":{\"192.0.2.1\":\"02:00:00:00:00:01\"}}");
 	free(TAKE(record));
@@ -620,16 +624,14 @@ static void the_record_is_read_back(void **state)
 					    "fe80::1",     "198.51.100.7", "169.254.20.10",
 					    "2001:db8::7", "::1" };
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
-		vec_push(&addresses,
+		vec_push(&b.addresses,
 			 (struct netstate_address){ .dev = STORAGE, .addr = address(more[i]) });
-	record = peers_record("b1", self, &links, &addresses);
+	record = peers_record("b1", b.self, &b.links, &b.addresses);
 	assert_string_equal(record,
 			    "{\"bootID\":\"b1\",\"links\":{\"192.0.2.1\":\"02:00:00:00:00:01\"},"
 			    "\"others\":[\"198.51.100.7\",\"2001:db8::7\"]}");
-	assert_false(peers_has_said(self, record));
-	vec_fini(&links);
-	vec_fini(&addresses);
-	peers_node_free(self);
+	assert_false(peers_has_said(b.self, record));
+	bed_fini(&b);
 }
 
 static void others_are_read(void **state)
@@ -638,31 +640,22 @@ static void others_are_read(void **state)
 					"{\\\"bootID\\\":\\\"b2\\\",\\\"links\\\":{},"
 					"\\\"others\\\":[\\\"198.51.100.7\\\",7,\\\"x\\\"]}",
 					IP("192.0.2.2"), "\"10.1.2.0/24\"");
-	struct peers_node *other = read_node(json);
-	const struct peers_node *nodes[] = { other };
-	netstate_links links = { 0 };
-	netstate_addresses addresses = { 0 };
-	netstate_neighbours tunnels = { 0 };
-	struct peers_input in = { .self = "n1",
-				  .nodes = nodes,
-				  .n_nodes = 1,
-				  .links = &links,
-				  .addresses = &addresses,
-				  .tunnels = &tunnels };
 	char text[PREFIX_TEXT];
 	struct peers p;
+	struct bed b;
 	size_t found = 0;
 
 	(void)state;
-	assert_int_equal(other->others.n, 1);
-	assert_true(peers_has_said(other, "{\"bootID\":\"b2\",\"links\":{}}"));
-	assert_false(peers_has_said(other, "{\"bootID\":\"b3\",\"links\":{}}"));
-	peers_make(&in, &p);
+	bed_init(&b, json);
+	assert_int_equal(b.other->others.n, 1);
+	assert_true(peers_has_said(b.other, "{\"bootID\":\"b2\",\"links\":{}}"));
+	assert_false(peers_has_said(b.other, "{\"bootID\":\"b3\",\"links\":{}}"));
+	peers_make(&b.in, &p);
 	for (size_t i = 0; i < p.same_node.n; i++)
 		found += !strcmp(prefix_text(&p.same_node.v[i].from, text), "198.51.100.7/32");
 	assert_int_equal(found, 2);
 	peers_fini(&p);
-	peers_node_free(other);
+	bed_fini(&b);
 }
 
 int main(void)

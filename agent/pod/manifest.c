@@ -1,0 +1,167 @@
+/* Manifests as pods (contract in manifest.h). Pure. */
+#include "manifest.h"
+
+#include <ctype.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/proto.h"
+#include "base/str.h"
+#include "base/yaml.h"
+#include "kube/codec.h"
+#include "podspec.h"
+
+enum { UID_BYTES = 16, UUID_LEN = 36 };
+
+/* --- identity --- */
+
+/* A UUID of version 8: told apart from those of an API server (4) and of a kubelet (no dashes). */
+static char *uuid_of(const unsigned char *b)
+{
+	return str_fmt("%02x%02x%02x%02x-%02x%02x-8%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+		       b[1], b[2], b[3], b[4], b[5], b[6] & 15, b[7], 8 + (b[8] >> 4 & 3),
+		       b[8] & 15, b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+/* Over the specification as it is written, so that a new version of this agent, which may know more
+ * defaults, gives the same. */
+static char *make_uid(const Core__Pod *pod, const char *node_name, const char *path)
+{
+	AUTO_JSON struct json_object *tree = codec_to_json(pod);
+	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+	AUTO_STR text = { 0 };
+	size_t n;
+
+	json_print(tree, true, &text);
+	str_printf(&text, "\nhost:%s\nfile:%s", node_name, path);
+	EVP_Q_digest(NULL, "SHA256", NULL, text.p, text.len, digest, &n);
+	return uuid_of(digest);
+}
+
+bool manifest_uid_of_kubelet(const char *uid)
+{
+	return strlen(uid) == 2 * UID_BYTES && strspn(uid, "0123456789abcdef") == 2 * UID_BYTES;
+}
+
+void manifest_annotate(Meta__ObjectMeta *m, const char *key, const char *value)
+{
+	for (size_t i = 0; i < m->n_annotations; i++) {
+		if (str_eq(m->annotations[i]->key, key)) {
+			proto_set_str(&m->annotations[i]->value, value);
+			return;
+		}
+	}
+	proto_push_pair(&m->n_annotations, &m->annotations,
+			&meta__object_meta__annotations_entry__descriptor, key, value);
+}
+
+void manifest_stamp(Core__Pod *pod, const char *uid, const char *seen)
+{
+	if (uid)
+		proto_set_str(&pod->metadata->uid, uid);
+	manifest_annotate(pod->metadata, MANIFEST_HASH, pod->metadata->uid);
+	manifest_annotate(pod->metadata, PODSPEC_SEEN, seen);
+	manifest_annotate(pod->metadata, PODSPEC_SOURCE, "file");
+}
+
+static char *lower(const char *text)
+{
+	char *s = mem_strdup(text);
+
+	for (char *c = s; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return s;
+}
+
+static void name_for_node(Core__Pod *pod, const char *node_name)
+{
+	AUTO_FREE char *node = lower(node_name);
+	AUTO_FREE char *name = str_fmt("%s-%s", pod->metadata->name, node);
+
+	proto_set_str(&pod->metadata->name, name);
+	if (str_empty(pod->metadata->namespace_))
+		proto_set_str(&pod->metadata->namespace_, "default");
+	proto_set_str(&pod->spec->nodename, node_name);
+}
+
+/* What only an API server gives, and what a file cannot know. */
+static void drop_history(Core__Pod *pod)
+{
+	Meta__ObjectMeta *m = pod->metadata;
+
+	proto_free(pod->status);
+	pod->status = proto_new(&core__pod_status__descriptor);
+	proto_set_str(&m->resourceversion, NULL);
+	proto_set_str(&m->selflink, NULL);
+	proto_set_str(&m->generatename, NULL);
+	m->has_generation = m->has_deletiongraceperiodseconds = false;
+	proto_free(m->creationtimestamp);
+	proto_free(m->deletiontimestamp);
+	m->creationtimestamp = m->deletiontimestamp = NULL;
+	for (size_t i = 0; i < m->n_managedfields; i++)
+		proto_free(m->managedfields[i]);
+	m->n_managedfields = 0;
+	free(m->managedfields);
+	m->managedfields = NULL;
+}
+
+/* --- decoding --- */
+
+static int check_kind(struct json_object *tree, struct err *e)
+{
+	const char *kind, *version;
+
+	if (!json_object_is_type(tree, json_type_object))
+		return err_set(e, ERR_INVALID, "not a Pod: the file holds no fields");
+	kind = json_string(tree, "kind");
+	version = json_string(tree, "apiVersion");
+	if (!str_eq(kind, "Pod"))
+		return err_set(e, ERR_INVALID, "kind: must be Pod, is \"%s\"", str_or(kind, ""));
+	if (!str_eq(version, "v1"))
+		return err_set(e, ERR_INVALID, "apiVersion: must be v1, is \"%s\"",
+			       str_or(version, ""));
+	return 0;
+}
+
+static int decode(const char *text, size_t len, Core__Pod **ret_pod, struct err *e)
+{
+	AUTO_JSON struct json_object *tree = NULL;
+	void *msg;
+	Core__Pod *pod;
+
+	if (yaml_parse(text, len, &tree, NULL, e) < 0 || check_kind(tree, e) < 0 ||
+	    codec_from_json(&core__pod__descriptor, tree, NULL, &msg, e) < 0)
+		return -1;
+	pod = msg;
+	if (!pod->metadata)
+		pod->metadata = proto_new(&meta__object_meta__descriptor);
+	if (!pod->spec)
+		pod->spec = proto_new(&core__pod_spec__descriptor);
+	*ret_pod = pod;
+	if (str_empty(pod->metadata->name))
+		return err_set(e, ERR_INVALID, "metadata.name: a pod from a file needs a name");
+	return 0;
+}
+
+int manifest_read(const char *text, size_t len, const char *node_name, const char *path,
+		  Core__Pod **ret_pod, struct err *e)
+{
+	AUTO_PROTO Core__Pod *pod = NULL;
+
+	if (decode(text, len, &pod, e) < 0)
+		return -1;
+	drop_history(pod);
+	if (str_empty(pod->metadata->uid)) {
+		AUTO_FREE char *uid = make_uid(pod, node_name, path);
+
+		proto_set_str(&pod->metadata->uid, uid);
+	}
+	name_for_node(pod, node_name);
+	manifest_default(pod);
+	if (manifest_check(pod, e) < 0)
+		return -1;
+	*ret_pod = TAKE(pod);
+	return 0;
+}
