@@ -13,10 +13,11 @@
  *   zones:         connections that another node passes on for others are in a zone of that node's:
  * one client may come by several
  *   nat senders:   (device, Ethernet address) → mark of the node that passed the connection on,
- * kept with it; replies, replies-output: what answers such a connection carries that mark
+ * kept with it; replies, replies-output: what answers such a connection carries that mark, and
+ * again in the end (replies-last), whatever somebody else made of it meanwhile
  *
- * All but zones and the last two are in chains of type nat: they see the first packet of a
- * connection only, so that established traffic pays nothing. Those two read one mark a packet,
+ * All but zones and the last three are in chains of type nat: they see the first packet of a
+ * connection only, so that established traffic pays nothing. Those three read one mark a packet,
  * zones looks up one address, and one more for packets that another node sent.
  */
 #include "skeleton.h"
@@ -28,6 +29,8 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "peermarks.h"
 
 enum { REG_KEY = 0, REG_TYPE = 0 };
 
@@ -42,6 +45,7 @@ const struct skel_place *skel_place(enum skel_hook hook)
 		[SKEL_SENDERS] = { "nat", NF_INET_PRE_ROUTING, -110 },
 		[SKEL_REPLIES] = { "filter", NF_INET_PRE_ROUTING, -150 },
 		[SKEL_REPLIES_OUTPUT] = { "route", NF_INET_LOCAL_OUT, -150 },
+		[SKEL_REPLIES_LAST] = { "filter", NF_INET_POST_ROUTING, 250 },
 	};
 
 	return &places[hook];
@@ -515,6 +519,20 @@ static void sender_rules(struct skeleton *s, uint32_t mask)
 		   SKEL_SET_CT_MARK);
 }
 
+static void is_marked(struct skelrule *r, uint32_t bits)
+{
+	OP(r, LOAD_CT_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = bits);
+	OP(r, IS_NOT, .a = 0, .b = 0);
+}
+
+static void is_reply(struct skelrule *r)
+{
+	OP(r, LOAD_CT_DIRECTION, .a = 0);
+	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { IP_CT_DIR_REPLY });
+	OP(r, GOTO, .name = "to-sender");
+}
+
 static void return_rules(struct skeleton *s, uint32_t mask)
 {
 	static const char *const bases[] = { "replies", "replies-output" };
@@ -522,13 +540,16 @@ static void return_rules(struct skeleton *s, uint32_t mask)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
 		r = rule(s, bases[i]);
-		OP(r, LOAD_CT_MARK, .a = 0);
-		OP(r, MASK, .a = 0, .b = mask);
-		OP(r, IS_NOT, .a = 0, .b = 0);
-		OP(r, LOAD_CT_DIRECTION, .a = 0);
-		OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { IP_CT_DIR_REPLY });
-		OP(r, GOTO, .name = "to-sender");
+		is_marked(r, mask);
+		is_reply(r);
 	}
+	/* somebody may have written the whole mark since, or chosen another way: then it is theirs
+	 */
+	r = rule(s, "replies-last");
+	is_marked(r, peermarks_slot_bits(mask, 0));
+	OP(r, LOAD_OIF, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_WAYS)->name);
+	is_reply(r);
 	/* mostly nobody marked the packet: one write does */
 	r = rule(s, "to-sender");
 	OP(r, LOAD_MARK, .a = 0);
@@ -562,6 +583,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	chain(&s, SKEL_SENDERS, "senders");
 	chain(&s, SKEL_REPLIES, "replies");
 	chain(&s, SKEL_REPLIES_OUTPUT, "replies-output");
+	chain(&s, SKEL_REPLIES_LAST, "replies-last");
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		chain(&s, SKEL_NO_HOOK, plain[i]);
 	class_chains(&s);

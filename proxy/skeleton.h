@@ -81,6 +81,7 @@ enum skel_hook {
 	SKEL_SENDERS,        /* where a connection came from */
 	SKEL_REPLIES,        /* of pods */
 	SKEL_REPLIES_OUTPUT, /* of the node itself */
+	SKEL_REPLIES_LAST,   /* of both, after everybody else's marks */
 	SKEL_HOOKS
 };
 

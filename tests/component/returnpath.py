@@ -336,6 +336,25 @@ def scenario_numbers_of_somebody_else(cluster):
             n2.exec("nft", "delete table inet somebody")
 
 
+def scenario_marks_that_are_overwritten(cluster):
+    """Somebody gives every packet a mark of its own when its route is chosen: replies go the way they came all the same."""
+    n2 = cluster.lab.nodes[2]
+    n2.exec("nft", """
+        table inet somebody {
+            chain f { type filter hook forward priority 0; meta mark set 0x80005; }
+            chain o { type filter hook output priority 0; meta mark set 0x5; }
+            chain p { type filter hook postrouting priority 200; meta mark set 0x7f; }
+        }""")
+    try:
+        for place in ("remote", "host"):
+            for proto in ("TCP", "UDP"):
+                for family in FAMILIES:
+                    got = cluster.netlab.probe(cluster.lab.client, proto, *front_of(cluster, place, "NodePort", family), timeout=1.5)
+                    check(got == (place, SOURCES["client"][FIELD[family]]), f"{place} {proto} {family}: {got}")
+    finally:
+        n2.exec("nft", "delete table inet somebody")
+
+
 def scenario_marks_of_somebody_else(cluster):
     """An IP rule that looks at our bits: told, taken back, and again when it is gone."""
     n3 = cluster.lab.nodes[3]
@@ -528,7 +547,7 @@ LABS = (
             scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
             scenario_busy_link,
             scenario_incapable_peer, scenario_node_that_vanishes, scenario_lost_while_away, scenario_dead_nodes,
-            scenario_numbers_of_somebody_else, scenario_marks_of_somebody_else, scenario_no_forwarding,
+            scenario_numbers_of_somebody_else, scenario_marks_that_are_overwritten, scenario_marks_of_somebody_else, scenario_no_forwarding,
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
             scenario_address_that_no_node_names,
             scenario_cleanup_takes_back, scenario_shared_credentials, scenario_without_the_right)),

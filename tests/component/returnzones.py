@@ -124,6 +124,14 @@ def add_unnamed_pod_addresses(cluster):
         cluster.lab.nodes[2].ip(family, "route", "add", address, *words[1:])
 
 
+def remove_unnamed_pod_addresses(cluster):
+    for family, address, bits in (("-4", UNNAMED[0], 32), ("-6", UNNAMED[1], 128)):
+        cluster.lab.pods["p11"].ip(family, "addr", "del", f"{address}/{bits}", "dev", "eth0")
+        cluster.lab.nodes[1].ip(family, "route", "del", address)
+        cluster.lab.nodes[1].ip(family, "neigh", "del", address, "dev", "v11")
+        cluster.lab.nodes[2].ip(family, "route", "del", address)
+
+
 def midstream_connections(cluster):
     conns = [named(cluster.netlab.Conn(cluster.ns(source), proto, PLACES[place][FIELD[family] + 1], PORT, timeout=2),
                    f"{source} {proto} {family} to {place}")
@@ -168,4 +176,5 @@ def scenario_known_in_midstream(cluster):
     hear_all(conns, "after the table was away")
     for c, _, _ in conns:
         c.close()
+    remove_unnamed_pod_addresses(cluster)
     n2.exec("nft", "delete", "table", "inet", "somebody")
