@@ -20,7 +20,7 @@ enum {
 };
 
 /* Clients remembered at a time, over all services; one more keeps working without memory. */
-enum { AFFINITY_SIZE = 65536 };
+enum { AFFINITY_SIZE = 262144 };
 
 static uint32_t type_number(enum nft_type t, enum dataplane_family f)
 {

@@ -178,6 +178,21 @@ int64_t podobs_ended_ns(const struct obs_container *c)
 	return c->finished_ns > 0 ? c->finished_ns : c->created_ns;
 }
 
+bool podobs_reason_may_change(const struct podobs *obs, int64_t now_ns)
+{
+	enum { SIGKILL_STATUS = 128 + 9 };
+
+	for (size_t i = 0; obs && i < obs->n_containers; i++) {
+		const struct obs_container *c = obs->containers[i];
+
+		if (c->state == OBS_EXITED && c->exit_code == SIGKILL_STATUS &&
+		    str_eq(c->reason, "Error") &&
+		    now_ns - c->finished_ns < (int64_t)PODOBS_REASON_NS)
+			return true;
+	}
+	return false;
+}
+
 bool podobs_any_running(const struct podobs *obs)
 {
 	for (size_t i = 0; i < obs->n_containers; i++) {

@@ -13,6 +13,8 @@
 
 enum obs_container_state { OBS_CREATED, OBS_RUNNING, OBS_EXITED, OBS_UNKNOWN };
 
+#define PODOBS_REASON_NS (1500LL * 1000 * 1000)
+
 struct obs_container {
 	char *id, *name, *sandbox_id;
 	enum obs_container_state state;
@@ -76,4 +78,7 @@ const struct obs_sandbox *podobs_sandbox(const struct podobs *obs); /* newest, o
 int64_t podobs_ended_ns(const struct obs_container *c);
 /* The pod came from a file of the node, whichever agent read it. */
 bool podobs_from_file(const struct podobs *obs);
+/* The runtime tells that a container was killed before it knows that the kernel did it for want of
+ * memory: for a moment (PODOBS_REASON_NS) the reason Error may become OOMKilled. */
+bool podobs_reason_may_change(const struct podobs *obs, int64_t now_ns);
 bool podobs_any_running(const struct podobs *obs);

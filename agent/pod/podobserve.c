@@ -19,6 +19,7 @@ enum {
 	RELIST_ALONE_USEC = 1 * USEC_PER_SEC,
 	RETRY_USEC = 500 * USEC_PER_MSEC,
 	STREAM_RETRY_USEC = 5 * USEC_PER_SEC,
+	SECOND_LOOK_USEC = 1 * USEC_PER_SEC,
 };
 
 #define UID_LABEL "io.kubernetes.pod.uid"
@@ -142,6 +143,8 @@ static void look_end(struct look *l)
 	}
 	if (o->first_looks)
 		o->first_looks--;
+	if (podobs_reason_may_change(en->obs, clock_wall_usec() * NSEC_PER_USEC))
+		relist_after(o, SECOND_LOOK_USEC);
 	if (en->again) {
 		en->again = false;
 		look_begin(o, en);
@@ -371,6 +374,7 @@ static void count_all(const Cri__ListPodSandboxResponse *sandboxes,
 /* Looks at every pod whose items differ from what we know, and at those that vanished. */
 static void compare(struct podobserve *o, struct map *prints)
 {
+	int64_t now_ns = clock_wall_usec() * NSEC_PER_USEC;
 	char **stale = NULL;
 	const char *uid;
 	void *value;
@@ -378,7 +382,8 @@ static void compare(struct podobserve *o, struct map *prints)
 	for (size_t cursor = 0; map_next(prints, &cursor, &uid, &value);) {
 		const struct entry *en = map_get(&o->entries, uid);
 
-		if (!en || obs_print(en->obs) != ((struct listed *)value)->print)
+		if (!en || obs_print(en->obs) != ((struct listed *)value)->print ||
+		    podobs_reason_may_change(en->obs, now_ns - SECOND_LOOK_USEC * NSEC_PER_USEC))
 			strv_push(&stale, uid);
 	}
 	for (size_t cursor = 0; map_next(&o->entries, &cursor, &uid, &value);) {

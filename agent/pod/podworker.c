@@ -290,6 +290,17 @@ static void report(struct pod *p, const struct podobs *obs)
 	}
 }
 
+/* What the status says of a pod that is over is the last word, so the runtime gets the time to
+ * learn why. */
+static bool waits_for_reason(struct pod *p, const struct podobs *obs, const struct plan *plan)
+{
+	if (p->phase != POD_SYNC || plan->outcome != PLAN_POD_DONE ||
+	    !podobs_reason_may_change(obs, clock_wall_usec() * NSEC_PER_USEC))
+		return false;
+	pod_wake_at(p, clock_mono_usec() + USEC_PER_SEC / 2);
+	return true;
+}
+
 /* A pod whose containers are over for good is to be taken down like a deleted one. */
 static void end_if_over(struct pod *p, const struct plan *plan)
 {
@@ -343,6 +354,8 @@ void podworker_turn(struct pod *p)
 		return;
 	}
 	run_plan(p, &plan);
+	if (waits_for_reason(p, obs, &plan))
+		return;
 	end_if_over(p, &plan);
 	advance(p, &plan);
 	report(p, obs);

@@ -15,7 +15,6 @@
 enum {
 	CHECK_USEC = USEC_PER_SEC, /* a missed event, or the end of the container */
 	QUEUE_HIGH_BYTES = 256 * 1024,
-	NSEC_PER_USEC = 1000,
 };
 
 enum closing { FOLLOWING, LAST_LOOK, LAST_LINE };

@@ -170,6 +170,21 @@ def waiting_reason(pod, name):
 
 
 @scenario
+def life_out_of_memory(lane):
+    """The runtime says Error first and OOMKilled a moment later: so does the status, whatever became of the pod."""
+    lane.start()
+    for policy in ("Never", "Always"):
+        lane.create_pod("oom", [container("a", "oom:10ms")], restartPolicy=policy)
+
+        def reason(pod):
+            status = statuses(pod).get("a", {})
+            ended = status.get("lastState" if policy == "Always" else "state", {}).get("terminated", {})
+            return ended.get("reason")
+        lane.wait_pod("oom", lambda p: reason(p) == "OOMKilled", 8, what=f"no OOMKilled with {policy}")
+        lane.delete_pod("oom")
+
+
+@scenario
 def life_crash_loop(lane):
     lane.start().create_pod("crash", [container("a", "exit:7:10ms")])
     pod = lane.wait_pod("crash", lambda p: waiting_reason(p, "a") == "CrashLoopBackOff")

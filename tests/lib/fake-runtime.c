@@ -32,6 +32,7 @@ struct container {
 	enum behaviour behaviour;
 	int exit_code;
 	int64_t lifetime_usec; /* of BEHAVE_EXIT */
+	bool out_of_memory;
 	int64_t created_usec, started_usec, finished_usec;
 	int64_t ends_usec; /* < 0: not by itself */
 };
@@ -196,7 +197,14 @@ static Cri__PodSandboxStatus *sandbox_status(const struct sandbox *s)
 	return st;
 }
 
-static Cri__ContainerStatus *container_status(const struct container *c)
+/* As containerd: the kernel's word on it arrives a little after the end. */
+static bool knows_out_of_memory(const struct fake_runtime *rt, const struct container *c)
+{
+	return c->out_of_memory && rt->now_usec - c->finished_usec > 300 * USEC_IN_MSEC;
+}
+
+static Cri__ContainerStatus *container_status(const struct fake_runtime *rt,
+					      const struct container *c)
 {
 	Cri__ContainerStatus *st = proto_new(&cri__container_status__descriptor);
 	AUTO_FREE char *log =
@@ -210,7 +218,9 @@ static Cri__ContainerStatus *container_status(const struct container *c)
 	if (c->state == CRI__CONTAINER_STATE__CONTAINER_EXITED) {
 		st->finished_at = c->finished_usec * NSEC_PER_USEC_INT;
 		st->exit_code = c->exit_code;
-		proto_set_str(&st->reason, c->exit_code ? "Error" : "Completed");
+		proto_set_str(&st->reason, !c->exit_code                ? "Completed"
+					   : knows_out_of_memory(rt, c) ? "OOMKilled"
+									: "Error");
 	}
 	st->image = proto_dup(c->config->image);
 	proto_set_str(&st->image_ref, c->image_id);
@@ -240,7 +250,7 @@ static void announce(struct fake_runtime *rt, const char *id, Cri__ContainerEven
 	for (size_t i = 0; i < rt->containers.n; i++)
 		if (rt->containers.v[i]->sandbox == s)
 			proto_push(&e->n_containers_statuses, &e->containers_statuses,
-				   container_status(rt->containers.v[i]));
+				   container_status(rt, rt->containers.v[i]));
 	vec_push(&rt->events, e);
 }
 
@@ -477,12 +487,15 @@ static void *list_sandboxes(struct fake_runtime *rt, const void *request, struct
 
 /* ---- containers ---- */
 
-/* "exit:3:200ms" */
+/* "exit:3:200ms", "oom:200ms" */
 static bool parse_exit(struct container *c, const char *text)
 {
 	int code = 0, msec = 0;
 
-	if (sscanf(text, "exit:%d:%dms", &code, &msec) < 1)
+	c->out_of_memory = sscanf(text, "oom:%dms", &msec) == 1;
+	if (c->out_of_memory)
+		code = 137;
+	else if (sscanf(text, "exit:%d:%dms", &code, &msec) < 1)
 		return false;
 	c->behaviour = BEHAVE_EXIT;
 	c->exit_code = code;
@@ -714,7 +727,7 @@ static void *status_of_container(struct fake_runtime *rt, const void *request, s
 			    "an error occurred when try to find container: not found");
 	}
 	r = reply(CRI_CONTAINER_STATUS);
-	r->status = container_status(c);
+	r->status = container_status(rt, c);
 	return r;
 }
 

@@ -284,6 +284,35 @@ static void statuses_are_stable(void **state)
 	}
 }
 
+static void reasons_of_the_killed_may_change(void **state)
+{
+	static const struct {
+		const char *obs, *reason;
+		int64_t later_ns;
+		bool may;
+	} cases[] = {
+		{ "a=exit:137", "Error", 0, true },
+		{ "a=exit:137", "Error", PODOBS_REASON_NS - 1, true },
+		{ "a=exit:137", "Error", PODOBS_REASON_NS, false },
+		{ "a=exit:137", "OOMKilled", 0, false },
+		{ "a=exit:1", "Error", 0, false },
+		{ "a=run", "Error", 0, false },
+		{ "", "", 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct podobs *obs = observe(cases[i].obs);
+
+		for (size_t k = 0; k < obs->n_containers; k++)
+			proto_set_str(&obs->containers[k]->reason, cases[i].reason);
+		assert_int_equal(podobs_reason_may_change(obs, 700LL * SEC + cases[i].later_ns),
+				 cases[i].may);
+		podobs_free(obs);
+	}
+	assert_false(podobs_reason_may_change(NULL, 0));
+}
+
 /* Whatever is seen later, a pod that is over stays over. */
 static void terminal_phases_stay(void **state)
 {
@@ -424,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(statuses),
 		cmocka_unit_test(statuses_are_stable),
+		cmocka_unit_test(reasons_of_the_killed_may_change),
 		cmocka_unit_test(terminal_phases_stay),
 		cmocka_unit_test(transition_times_move_with_the_status_only),
 		cmocka_unit_test(readiness_gates),
