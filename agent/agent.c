@@ -363,7 +363,7 @@ static void node_facts(struct agent *a)
 
 /* --- making --- */
 
-static int make_clients(struct agent *a, struct err *e)
+static int make_api_client(struct agent *a, struct err *e)
 {
 	const struct config *c = a->config;
 	struct kube_credentials *credentials;
@@ -373,8 +373,12 @@ static int make_clients(struct agent *a, struct err *e)
 		.burst = c->kube_api_burst,
 	};
 
+	/* alone: pods from files are all there are */
+	if (str_empty(c->kubeconfig) && str_empty(c->bootstrap_kubeconfig))
+		return 0;
 	if (str_empty(c->kubeconfig))
-		return err_set(e, ERR_INVALID, "--kubeconfig is required");
+		return err_set(e, ERR_INVALID,
+			       "--kubeconfig is required with --bootstrap-kubeconfig");
 	if (kubeconfig_load(c->kubeconfig, &credentials, e) < 0) {
 		/* whatever is wrong with it: whoever writes it may not be done yet */
 		if (e->code == ERR_INVALID)
@@ -392,6 +396,15 @@ static int make_clients(struct agent *a, struct err *e)
 	options.spawner = a->spawner;
 	if (kube_client_new(a->loop, credentials, &options, &a->env.client, e) < 0)
 		return err_wrap(e, "API server client");
+	return 0;
+}
+
+static int make_clients(struct agent *a, struct err *e)
+{
+	const struct config *c = a->config;
+
+	if (make_api_client(a, e) < 0)
+		return -1;
 	if (cri_new(a->loop, c->runtime_endpoint, c->image_endpoint, &a->env.cri, e) < 0)
 		return err_wrap(e, "container runtime client");
 	cri_set_request_timeout(a->env.cri, c->runtime_timeout_usec / USEC_PER_MSEC);
@@ -414,12 +427,28 @@ static void make_pod_services(struct agent *a)
 	env->hooks = hooks_new(a->loop, a->checks);
 	env->probes = probes_new(a->loop, a->checks, env->events, &probe_ops, a);
 	env->set = podset_new(env);
-	env->mirrors = mirrors_new(env);
-	env->staticpods =
-	    staticpods_new(env, a->config->static_pod_path, a->config->file_check_usec);
+	env->staticpods = staticpods_new(env, &(struct staticpods_setup){
+						  .path = a->config->static_pod_path,
+						  .url = a->config->static_pod_url,
+						  .headers = &a->config->static_pod_url_headers,
+						  .file_period_usec = a->config->file_check_usec,
+						  .url_period_usec = a->config->http_check_usec,
+					      });
 	env->observe = podobserve_new(a->loop, env->cri, &observe_ops, a);
-	env->services = informer_new(env->client, KUBE_SERVICE, NULL, NULL, NULL, &service_ops, a);
 	a->orphans = podorphans_new(env);
+}
+
+/* Without an API server it has said all that it will. */
+static void make_api_sources(struct agent *a)
+{
+	struct pod_environment *env = &a->env;
+
+	if (!env->client) {
+		podset_source_ready(env->set, POD_SOURCE_API);
+		return;
+	}
+	env->mirrors = mirrors_new(env);
+	env->services = informer_new(env->client, KUBE_SERVICE, NULL, NULL, NULL, &service_ops, a);
 	env->runtime_classes =
 	    informer_new(env->client, KUBE_RUNTIME_CLASS, NULL, NULL, NULL, &no_ops, a);
 }
@@ -446,13 +475,15 @@ static int make_all(struct agent *a, struct err *e)
 		return -1;
 	if (kube_hostname(c->hostname_override, &host, e) < 0)
 		return -1;
-	a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", host,
-					   (float)c->event_qps, c->event_burst);
+	if (a->env.client)
+		a->env.events = event_recorder_new(a->env.client, a->loop, "kubelet", host,
+						   (float)c->event_qps, c->event_burst);
 	if (node_new(a->loop, c, a->env.client, a->env.cri, a->env.events, &node_ops, a, &a->node,
 		     e) < 0)
 		return -1;
 	node_facts(a);
 	make_pod_services(a);
+	make_api_sources(a);
 	if (agentserver_start(a, e) < 0)
 		return -1;
 	if (privileges_filter(e) < 0)

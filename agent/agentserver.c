@@ -270,6 +270,10 @@ int agentserver_start(struct agent *a, struct err *e)
 
 	if (!c->enable_server)
 		return 0;
+	if (!a->env.client && (setup.webhook_authentication || setup.webhook_authorization))
+		return err_set(e, ERR_INVALID, "%s: there is no API server to ask (--kubeconfig)",
+			       setup.webhook_authentication ? "authentication.webhook.enabled"
+							    : "authorization.mode");
 	strv_push(&names, a->env.node_name);
 	for (size_t i = 0; a->env.host_ips && a->env.host_ips[i]; i++)
 		strv_push(&names, a->env.host_ips[i]);

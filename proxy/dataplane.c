@@ -465,25 +465,29 @@ void dataplane_set_service_cidrs(struct dataplane *d, char *const *cidrs)
 
 /* Peers */
 
-int dataplane_get_marks(struct dataplane *d, const netstate_links *links, struct peermarks *ret,
-			struct err *e)
+int dataplane_get_frames(struct dataplane *d, const netstate_links *links, struct frames *ret,
+			 struct err *e)
 {
-	return egress_read(d->io, links, ret, e);
+	if (egress_read(d->io, ret, e) < 0)
+		return -1;
+	frames_name_slots(ret, links);
+	return 0;
 }
 
-static int write_frames(struct dataplane *d, struct err *e)
+static int write_frames(struct dataplane *d, const struct frames *have, struct err *e)
 {
 	struct peermarks want;
 	int r;
 
 	peermarks_of(&d->peers, &want);
-	r = egress_write(d->io, d->peers.mask, &want, e);
+	r = egress_write(d->io, have, d->peers.mask, &want, e);
 	peermarks_fini(&want);
 	return r;
 }
 
 /* Frames first: a mark must not lead to nowhere. */
-int dataplane_set_peers(struct dataplane *d, struct peers *peers, struct err *e)
+int dataplane_set_peers(struct dataplane *d, const struct frames *have, struct peers *peers,
+			struct err *e)
 {
 	static const struct peers nobody;
 	int r;
@@ -491,7 +495,7 @@ int dataplane_set_peers(struct dataplane *d, struct peers *peers, struct err *e)
 	peers_fini(&d->peers);
 	d->peers = *peers;
 	*peers = nobody;
-	r = write_frames(d, e);
+	r = write_frames(d, have, e);
 	if (r < 0)
 		peers_fini(&d->peers);
 	d->frames_doubted = false;
@@ -509,7 +513,7 @@ static void heal_frames(struct dataplane *d)
 	if (!d->frames_doubted)
 		return;
 	d->frames_doubted = false;
-	if (write_frames(d, &e) < 0)
+	if (write_frames(d, NULL, &e) < 0)
 		log_err_warning(&e, "replies to connections that other nodes passed on");
 }
 
@@ -830,7 +834,7 @@ int dataplane_cleanup(struct err *e)
 	nftbatch_fini(&b);
 	/* apart: not every kernel knows that family */
 	if (r == 0)
-		r = egress_write(io, 0, &none, e);
+		r = egress_write(io, NULL, 0, &none, e);
 	nftio_free(io);
 	return r;
 }

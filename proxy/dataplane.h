@@ -82,13 +82,16 @@ void dataplane_remove_node(struct dataplane *d, const char *name);
 /* All ranges of all ServiceCIDR objects. */
 void dataplane_set_service_cidrs(struct dataplane *d, char *const *cidrs);
 
+struct frames;
 /* What the kernel holds of senders' marks, for peermarks_assign; links: by what names its devices
  * go. */
-int dataplane_get_marks(struct dataplane *d, const netstate_links *links, struct peermarks *ret,
+int dataplane_get_frames(struct dataplane *d, const netstate_links *links, struct frames *ret,
+			 struct err *e);
+/* Who sends replies back the way they came, with marks assigned; taken over. have: what
+ * dataplane_get_frames just told, or NULL. When the kernel refuses the rewriting of frames, e says
+ * so and nobody is told apart until the next call. */
+int dataplane_set_peers(struct dataplane *d, const struct frames *have, struct peers *peers,
 			struct err *e);
-/* Who sends replies back the way they came, with marks assigned; taken over. When the kernel
- * refuses the rewriting of frames, e says so and nobody is told apart until the next call. */
-int dataplane_set_peers(struct dataplane *d, struct peers *peers, struct err *e);
 
 void dataplane_start(struct dataplane *d);
 /* Programs all at once, whatever is known to be in the kernel. */

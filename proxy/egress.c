@@ -6,8 +6,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "frames.h"
-
 static int dump(struct nftio *io, uint8_t type, struct frames *h, struct err *e)
 {
 	uint8_t space[256] = { 0 };
@@ -37,52 +35,50 @@ static int dump_all(struct nftio *io, struct frames *h, struct err *e)
 }
 
 /* Whoever changes tables meanwhile makes the kernel start over. */
-static int read_table(struct nftio *io, struct frames *h, struct err *e)
+int egress_read(struct nftio *io, struct frames *ret, struct err *e)
 {
 	enum { TRIES = 5 };
 
 	for (int i = 0; i < TRIES; i++) {
-		*h = (struct frames){ 0 };
-		if (dump_all(io, h, e) == 0) {
-			peermarks_sort(&h->marks);
+		*ret = (struct frames){ 0 };
+		if (dump_all(io, ret, e) == 0) {
+			peermarks_sort(&ret->marks);
 			return 0;
 		}
-		frames_fini(h);
+		frames_fini(ret);
 		if (e->code != ERR_CONFLICT && e->code != ERR_NOT_FOUND)
 			break;
 	}
-	*h = (struct frames){ 0 };
+	*ret = (struct frames){ 0 };
 	return err_wrap(e, "read our netdev table");
 }
 
-int egress_read(struct nftio *io, const netstate_links *links, struct peermarks *ret, struct err *e)
-{
-	struct frames h;
-
-	*ret = (struct peermarks){ 0 };
-	if (read_table(io, &h, e) < 0)
-		return -1;
-	frames_name_slots(&h, links);
-	*ret = h.marks;
-	h.marks = (struct peermarks){ 0 };
-	frames_fini(&h);
-	return 0;
-}
-
-int egress_write(struct nftio *io, uint32_t mask, const struct peermarks *want, struct err *e)
+static int change(struct nftio *io, const struct frames *have, uint32_t mask,
+		  const struct peermarks *want, struct err *e)
 {
 	struct nftbatch b;
-	struct frames h;
 	int r = 0;
 
-	if (read_table(io, &h, e) < 0)
-		return -1;
 	nftbatch_begin(&b, nftio_seq(io));
-	if (frames_change(&h, mask, want, &b)) {
+	if (frames_change(have, mask, want, &b)) {
 		nftbatch_end(&b);
 		r = nftio_commit(io, &b, e);
 	}
 	nftbatch_fini(&b);
-	frames_fini(&h);
 	return r < 0 ? err_wrap(e, "our netdev table") : 0;
+}
+
+int egress_write(struct nftio *io, const struct frames *have, uint32_t mask,
+		 const struct peermarks *want, struct err *e)
+{
+	struct frames h;
+	int r;
+
+	if (have)
+		return change(io, have, mask, want, e);
+	if (egress_read(io, &h, e) < 0)
+		return -1;
+	r = change(io, &h, mask, want, e);
+	frames_fini(&h);
+	return r;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "frames.h"
 #include "prober.h"
 #include "returnplan.h"
 #include "rtnl.h"
@@ -64,6 +65,7 @@ struct look {
 	const struct peers_node *self;
 	addr_list hops; /* to be proven */
 	struct peers want;
+	struct frames frames;
 };
 
 static void look_fini(struct look *l)
@@ -76,6 +78,7 @@ static void look_fini(struct look *l)
 	vec_fini(&l->nodes);
 	vec_fini(&l->hops);
 	peers_fini(&l->want);
+	frames_fini(&l->frames);
 }
 
 static int find_routes(struct returnpath *r, struct look *l, const struct peers_input *in,
@@ -342,7 +345,8 @@ static void publish(struct returnpath *r, const char *record)
 		r->publish(r->ctx, record);
 }
 
-static int give(struct returnpath *r, struct peers *want, struct err *e)
+/* have: the frames as they were just read, or NULL. */
+static int give(struct returnpath *r, const struct frames *have, struct peers *want, struct err *e)
 {
 	int result;
 
@@ -351,7 +355,7 @@ static int give(struct returnpath *r, struct peers *want, struct err *e)
 	r->given = false;
 	peers_fini(&r->last);
 	peers_copy(want, &r->last);
-	result = dataplane_set_peers(r->dataplane, want, e);
+	result = dataplane_set_peers(r->dataplane, have, want, e);
 	r->given = result == 0;
 	return result;
 }
@@ -364,12 +368,11 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 		.range = { prober_range(false), prober_range(true) },
 		.loopback = loopback ? loopback->index : 0,
 	};
-	struct peermarks have = { 0 };
 	struct returnplan plan = { 0 };
 	int result = 0;
 
-	if (dataplane_get_marks(r->dataplane, &l->links, &have, e) < 0 ||
-	    peermarks_assign(&have, &l->links, r->mask, &l->want, e) < 0 ||
+	if (dataplane_get_frames(r->dataplane, &l->links, &l->frames, e) < 0 ||
+	    peermarks_assign(&l->frames.marks, &l->links, r->mask, &l->want, e) < 0 ||
 	    check_kernel(&l->want, has_v6(l->self), e) < 0)
 		result = -1;
 	if (result == 0) {
@@ -377,7 +380,6 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 		result = apply(r->rtnl, &plan, &l->links, e);
 	}
 	returnplan_fini(&plan);
-	peermarks_fini(&have);
 	return result;
 }
 
@@ -391,7 +393,7 @@ static void withdraw(struct returnpath *r, bool keep)
 		peers_copy(&r->last, &p);
 	p.symmetric.n = 0;
 	publish(r, NULL);
-	if (give(r, &p, &e) < 0)
+	if (give(r, NULL, &p, &e) < 0)
 		log_err_warning(&e, "replies of other nodes' connections");
 	peers_fini(&p);
 }
@@ -446,7 +448,7 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 	record = peers_record(r->boot_id, l.self, &l.links, &l.addresses);
 	if (r->masquerade_all || !settled(r, l.self, record, ret_again_usec))
 		l.want.symmetric.n = 0;
-	if (give(r, &l.want, e) < 0) {
+	if (give(r, &l.frames, &l.want, e) < 0) {
 		publish(r, NULL);
 		return -1;
 	}
@@ -526,10 +528,11 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
 static bool has_marks(struct returnpath *r)
 {
 	const netstate_links none = { 0 };
-	struct peermarks have = { 0 };
-	bool some = dataplane_get_marks(r->dataplane, &none, &have, NULL) == 0 && have.marks.n;
+	struct frames have = { 0 };
+	bool some =
+	    dataplane_get_frames(r->dataplane, &none, &have, NULL) == 0 && have.marks.marks.n;
 
-	peermarks_fini(&have);
+	frames_fini(&have);
 	return some;
 }
 

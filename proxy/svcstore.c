@@ -48,7 +48,9 @@ uint8_t svcstore_proto(const char *name)
 
 void svcstore_init(struct svcstore *s, const char *node_name)
 {
-	*s = (struct svcstore){ .node_name = mem_strdup(node_name) };
+	*s = (struct svcstore){ .node_name = mem_strdup(node_name),
+				.services.borrows_keys = true,
+				.slices.borrows_keys = true };
 	vec_push(&s->hints, (struct svchint){ .text = mem_strdup("|") });
 }
 
@@ -156,7 +158,7 @@ static struct svc *get_service(struct svcstore *s, const char *ns, const char *n
 		memcpy(svc->key + len, str_or(ns, ""), ns_len);
 		svc->name = svc->key + ns_len;
 		svc->ns = svc->key + len;
-		map_put(&s->services, key, svc);
+		map_put(&s->services, svc->key, svc);
 	}
 	return svc;
 }
@@ -470,7 +472,7 @@ static uint8_t endpoint_flags(const struct svcstore *s, const Discovery__Endpoin
 	return flags;
 }
 
-static void read_endpoints(struct svcstore *s, struct svcslice *slice, const char *key,
+static void read_endpoints(struct svcstore *s, struct svcslice *slice,
 			   const Discovery__EndpointSlice *o)
 {
 	size_t len = nft_addr_len(slice->family);
@@ -485,7 +487,8 @@ static void read_endpoints(struct svcstore *s, struct svcslice *slice, const cha
 		struct err err;
 
 		if (addr_parse(e->n_addresses ? e->addresses[0] : NULL, &a, &err) < 0) {
-			log_err_warning(&err, "slice %s: endpoints[%zu] is left out", key, i);
+			log_err_warning(&err, "slice %s: endpoints[%zu] is left out", slice->key,
+					i);
 			continue;
 		}
 		if (a.len != len)
@@ -544,7 +547,7 @@ static int64_t trigger_time(const Meta__ObjectMeta *m)
 }
 
 /* Takes the slice out of its service and frees it. */
-static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice, const char *key)
+static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice)
 {
 	struct svc *svc = slice->svc;
 
@@ -556,7 +559,7 @@ static struct svc *drop_slice(struct svcstore *s, struct svcslice *slice, const 
 	}
 	s->endpoints -= slice->n;
 	release_hints(s, slice);
-	map_remove(&s->slices, key);
+	map_remove(&s->slices, slice->key);
 	free_slice(slice);
 	return svc;
 }
@@ -566,7 +569,7 @@ struct svc *svcstore_remove_slice(struct svcstore *s, const char *ns, const char
 	AUTO_FREE char *key = make_key(ns, name);
 	struct svcslice *slice = map_get(&s->slices, key);
 
-	return slice ? drop_slice(s, slice, key) : NULL;
+	return slice ? drop_slice(s, slice) : NULL;
 }
 
 struct svc *svcstore_put_slice(struct svcstore *s, const Discovery__EndpointSlice *o,
@@ -583,16 +586,17 @@ struct svc *svcstore_put_slice(struct svcstore *s, const Discovery__EndpointSlic
 	if (!m || str_empty(service) ||
 	    (!str_eq(o->addresstype, "IPv4") && !str_eq(o->addresstype, "IPv6")))
 		return old;
-	slice = NEW(struct svcslice);
+	slice = mem_calloc(1, sizeof(*slice) + strlen(key) + 1);
+	memcpy(slice->key, key, strlen(key) + 1);
 	slice->family = str_eq(o->addresstype, "IPv4") ? DATAPLANE_IPV4 : DATAPLANE_IPV6;
 	slice->trigger_usec = trigger_time(m);
 	slice->svc = get_service(s, m->namespace_, service, true);
 	slice->next = slice->svc->slices;
 	slice->svc->slices = slice;
 	read_slice_ports(slice, o);
-	read_endpoints(s, slice, key, o);
+	read_endpoints(s, slice, o);
 	s->endpoints += slice->n;
-	map_put(&s->slices, key, slice);
+	map_put(&s->slices, slice->key, slice);
 	if (old && old != slice->svc)
 		*ret_other = old;
 	return slice->svc;

@@ -41,6 +41,7 @@ struct svcslice {
 	uint32_t n, n_ports;
 	enum dataplane_family family;
 	int64_t trigger_usec; /* wall clock, 0: none */
+	char key[];           /* ns/name */
 };
 
 /* What few services have. */
@@ -85,8 +86,8 @@ struct svchint {
 
 struct svcstore {
 	char *node_name, *zone;
-	struct map services, slices;
-	VEC(struct svchint) hints; /* the first is for those that have none */
+	struct map services, slices; /* their keys are those of the values */
+	VEC(struct svchint) hints;   /* the first is for those that have none */
 	VEC(uint16_t) free_hints;
 	struct map hint_by_text;
 	uint64_t endpoints;

@@ -82,8 +82,9 @@ struct config {
 	int32_t registry_qps, registry_burst;
 
 	/* pods */
-	char *static_pod_path, *pod_logs_dir;
-	int64_t sync_frequency_usec, file_check_usec;
+	char *static_pod_path, *static_pod_url, *pod_logs_dir;
+	struct config_pairs static_pod_url_headers; /* a header may be there more than once */
+	int64_t sync_frequency_usec, file_check_usec, http_check_usec;
 	char *cluster_domain, *resolv_conf;
 	char **cluster_dns;
 	bool seccomp_default, seccomp_default_flag;

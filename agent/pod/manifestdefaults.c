@@ -195,7 +195,7 @@ static void volume(Core__Volume *v)
 /* --- the pod --- */
 
 /* Node problems evict no pod that the node itself would bring back. */
-static void tolerate(Core__PodSpec *spec)
+void manifest_tolerate(Core__PodSpec *spec)
 {
 	Core__Toleration *t;
 
@@ -243,6 +243,5 @@ void manifest_default(Core__Pod *pod)
 		container(s->initcontainers[i], s->hostnetwork);
 	for (size_t i = 0; i < s->n_volumes; i++)
 		volume(s->volumes[i]);
-	tolerate(s);
 	proto_set_str(&pod->status->phase, "Pending");
 }

@@ -38,7 +38,7 @@ enum mirror_action mirror_next(const struct mirror_facts *f)
 {
 	if (f->there && f->deleting)
 		return MIRROR_DELETE;
-	if (f->ending)
+	if (f->ending || (!f->wanted && !f->known))
 		return MIRROR_NOTHING;
 	if (f->there && !str_eq(f->have, f->wanted))
 		return MIRROR_DELETE;
@@ -144,7 +144,7 @@ static void on_deleted(void *ctx, struct kube_object *reply, const struct err *e
 
 	(void)reply;
 	r->call = NULL;
-	if (e && e->code != ERR_NOT_FOUND && e->code != ERR_CONFLICT) {
+	if (e && e->code != ERR_NOT_FOUND) {
 		free(r->sent_uid);
 		r->sent_uid = NULL;
 		call_failed(r, e, "deletion");
@@ -215,6 +215,8 @@ static void reconcile(struct mirrors *m, struct mirror *r)
 	struct pod *p = podset_find_static(m->env->set, r->ns, r->name);
 	struct mirror_facts facts = {
 		.wanted = p ? podspec_annotation(p->spec->pod, MANIFEST_HASH) : NULL,
+		.known = podset_source_read(m->env->set, POD_SOURCE_FILES) &&
+			 podset_source_read(m->env->set, POD_SOURCE_URL),
 		.ending = ending(m, r),
 		.there = r->object,
 		.deleting = r->object && r->object->meta->deletiontimestamp,
@@ -261,7 +263,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 
 void mirrors_wake(struct mirrors *m)
 {
-	if (m && m->ready && podset_source_read(m->env->set, POD_SOURCE_FILES) && !m->turn)
+	if (m && m->ready && !m->turn)
 		sd_event_add_defer(m->env->loop, &m->turn, on_turn, m);
 }
 
@@ -343,9 +345,9 @@ void mirrors_remove(struct mirrors *m, struct kube_object *object)
 
 static struct mirror *mirror_of_pod(struct mirrors *m, const struct pod *p)
 {
-	struct mirror *r = m ? mirror_of(m, p->spec->ns, p->spec->name) : NULL;
+	struct mirror *r = m && p->is_static ? mirror_of(m, p->spec->ns, p->spec->name) : NULL;
 
-	return p->is_static && belongs_to(r, p) ? r : NULL;
+	return belongs_to(r, p) ? r : NULL;
 }
 
 void mirrors_report(struct mirrors *m, struct pod *p)

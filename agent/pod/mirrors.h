@@ -17,6 +17,7 @@ enum mirror_action { MIRROR_NOTHING, MIRROR_CREATE, MIRROR_DELETE };
 
 struct mirror_facts {
 	const char *wanted; /* hash of the static pod of that name, or NULL */
+	bool known;         /* every source of static pods has been read */
 	bool ending;        /* its predecessor, or it itself after the file went, still ends */
 	bool there, deleting;
 	const char *have; /* hash of the mirror that is there */

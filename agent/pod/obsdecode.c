@@ -120,6 +120,16 @@ static bool host_network(const Cri__PodSandboxStatus *s)
 	       s->linux->namespaces->options->network == CRI__NAMESPACE_MODE__NODE;
 }
 
+static enum obs_source source_of(const Cri__PodSandboxStatus *s)
+{
+	const char *source =
+	    obsdecode_pair(s->n_annotations, (void *const *)s->annotations, PODSPEC_SOURCE);
+
+	return str_eq(source, "file")   ? OBS_FROM_FILE
+	       : str_eq(source, "http") ? OBS_FROM_URL
+					: OBS_FROM_API;
+}
+
 struct obs_sandbox *obsdecode_sandbox(const Cri__PodSandboxStatus *s)
 {
 	struct obs_sandbox *o = NEW(struct obs_sandbox);
@@ -129,9 +139,7 @@ struct obs_sandbox *obsdecode_sandbox(const Cri__PodSandboxStatus *s)
 	o->ready = s->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;
 	o->host_network = host_network(s);
 	o->created_ns = s->created_at;
-	o->from_file =
-	    str_eq(obsdecode_pair(s->n_annotations, (void *const *)s->annotations, PODSPEC_SOURCE),
-		   "file");
+	o->source = source_of(s);
 	if (!s->network || str_empty(s->network->ip))
 		return o;
 	strv_push(&o->ips, s->network->ip);

@@ -204,11 +204,11 @@ bool podobs_any_running(const struct podobs *obs)
 	return false;
 }
 
-bool podobs_from_file(const struct podobs *obs)
+enum obs_source podobs_source(const struct podobs *obs)
 {
 	for (size_t i = 0; i < obs->n_sandboxes; i++) {
-		if (obs->sandboxes[i]->from_file)
-			return true;
+		if (obs->sandboxes[i]->source != OBS_FROM_API)
+			return obs->sandboxes[i]->source;
 	}
-	return false;
+	return OBS_FROM_API;
 }

@@ -36,12 +36,15 @@ struct obs_container {
 	int64_t cpu_shares, cpu_quota, cpu_period, memory_limit;
 };
 
+/* Who said the pod, whichever agent heard it. */
+enum obs_source { OBS_FROM_API, OBS_FROM_FILE, OBS_FROM_URL };
+
 struct obs_sandbox {
 	char *id;
 	unsigned attempt;
 	bool ready;
 	bool host_network;
-	bool from_file; /* a static pod's */
+	enum obs_source source;
 	int64_t created_ns;
 	char **ips; /* NULL-terminated, may be NULL */
 };
@@ -76,8 +79,7 @@ const struct obs_container *podobs_by_id(const struct podobs *obs, const char *i
 const struct obs_sandbox *podobs_sandbox(const struct podobs *obs); /* newest, or NULL */
 /* When it ended; a container that never started ended when it was made. */
 int64_t podobs_ended_ns(const struct obs_container *c);
-/* The pod came from a file of the node, whichever agent read it. */
-bool podobs_from_file(const struct podobs *obs);
+enum obs_source podobs_source(const struct podobs *obs);
 /* The runtime tells that a container was killed before it knows that the kernel did it for want of
  * memory: for a moment (PODOBS_REASON_NS) the reason Error may become OOMKilled. */
 bool podobs_reason_may_change(const struct podobs *obs, int64_t now_ns);

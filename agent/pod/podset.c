@@ -323,7 +323,7 @@ static void set_spec(struct pod *p, struct podspec *spec)
 		p->prepared = false;
 	podspec_free(p->spec);
 	snprintf(spec->seen, sizeof(spec->seen), "%s", p->seen);
-	spec->from_file = p->is_static;
+	spec->is_static = p->is_static;
 	p->spec = spec;
 	p->containers = now;
 	p->n_containers = spec->n_containers;
@@ -450,7 +450,14 @@ static struct kube_object *orphan_object(const struct podobs *obs)
 /* Whether whoever may want that pod has been heard: for a file's pod no API server is needed. */
 static bool is_orphan(const struct podset *s, const struct podobs *obs)
 {
-	return podobs_from_file(obs) ? s->source_ready[POD_SOURCE_FILES] : podset_sources_ready(s);
+	switch (podobs_source(obs)) {
+	case OBS_FROM_FILE:
+		return s->source_ready[POD_SOURCE_FILES];
+	case OBS_FROM_URL:
+		return s->source_ready[POD_SOURCE_URL];
+	default:
+		return podset_sources_ready(s);
+	}
 }
 
 void podset_observed(struct podset *s, const char *uid)
@@ -468,7 +475,7 @@ void podset_observed(struct podset *s, const char *uid)
 	log_info("pod %s/%s uid=%s is in the runtime but nowhere else: removing it", obs->ns,
 		 obs->name, uid);
 	p = add_pod(s, uid);
-	p->is_static = podobs_from_file(obs);
+	p->is_static = podobs_source(obs) != OBS_FROM_API;
 	struct kube_object *object = orphan_object(obs);
 	set_spec(p, podspec_new(object));
 	kube_object_unref(object);
@@ -581,7 +588,7 @@ int pod_runtime_handler(struct pod *p, const char **ret_handler, struct err *e)
 	*ret_handler = "";
 	if (str_empty(name))
 		return 0;
-	o = informer_get(p->env->runtime_classes, NULL, name);
+	o = p->env->runtime_classes ? informer_get(p->env->runtime_classes, NULL, name) : NULL;
 	if (!o)
 		return err_set(e, ERR_NOT_FOUND, "runtimeclass.node.k8s.io \"%s\" not found", name);
 	*ret_handler = str_or(((const Node__RuntimeClass *)o->msg)->handler, "");

@@ -20,7 +20,7 @@ void podset_remove(struct podset *s, struct kube_object *object);
 void podset_put_static(struct podset *s, struct kube_object *object);
 /* Ends the static pods whose UID wanted does not have. */
 void podset_keep_static(struct podset *s, const struct map *wanted);
-enum pod_source { POD_SOURCE_API, POD_SOURCE_FILES, POD_SOURCE_COUNT };
+enum pod_source { POD_SOURCE_API, POD_SOURCE_FILES, POD_SOURCE_URL, POD_SOURCE_COUNT };
 /* The source has been read completely once. */
 void podset_source_ready(struct podset *s, enum pod_source source);
 /* The runtime's first complete answer is in. */

@@ -94,7 +94,7 @@ struct podspec *podspec_copy(const struct podspec *spec)
 	struct podspec *s = podspec_new(spec->object);
 
 	memcpy(s->seen, spec->seen, sizeof(s->seen));
-	s->from_file = spec->from_file;
+	s->is_static = spec->is_static;
 	return s;
 }
 
@@ -125,7 +125,7 @@ bool podspec_host_network(const struct podspec *s)
 
 bool podspec_is_static(const struct podspec *s)
 {
-	return s->from_file;
+	return s->is_static;
 }
 
 const char *podspec_restart_policy(const struct podspec *s)
@@ -189,7 +189,7 @@ const char *podspec_any_annotation(const struct podspec *s, const char *key)
 		return podspec_annotation(s->pod, key);
 	if (str_eq(key, PODSPEC_SEEN))
 		return s->seen;
-	return s->from_file ? "file" : "api";
+	return s->is_static ? str_or(podspec_annotation(s->pod, key), "file") : "api";
 }
 
 const char *podspec_annotation(const Core__Pod *pod, const char *key)

@@ -34,7 +34,7 @@ struct podspec {
 	const char *uid, *ns, *name;
 	struct container_spec *containers; /* init (with sidecars), main, ephemeral */
 	size_t n_containers, n_init, n_main;
-	bool from_file; /* a static pod: a file of this node says what runs, not the API */
+	bool is_static; /* a file or URL of this node says what runs, not the API */
 	char seen[48];  /* RFC 3339 time at which this agent first saw the pod, or "" */
 };
 

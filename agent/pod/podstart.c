@@ -406,7 +406,7 @@ static bool find_file_value(void *ctx, const Core__FileKeySelector *ref,
 
 static struct kube_object **all_services(struct pod *p, size_t *ret_n)
 {
-	size_t n = informer_count(p->env->services), i = 0, cursor = 0;
+	size_t n = p->env->services ? informer_count(p->env->services) : 0, i = 0, cursor = 0;
 	struct kube_object **list = mem_calloc(n + 1, sizeof(*list)), *o;
 
 	while (i < n && (o = informer_next(p->env->services, &cursor)))

@@ -17,6 +17,7 @@
 #include "manifest.h"
 #include "podobserve.h"
 #include "podset.h"
+#include "staticurl.h"
 
 enum { SETTLE_USEC = 50 * USEC_PER_MSEC };
 
@@ -43,6 +44,18 @@ static int64_t nanoseconds(const struct timespec *t)
 	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
+/* It may have gone since the directory was listed. */
+static void drop_vanished(struct scan *s)
+{
+	struct scanned *f = &s->files[s->n - 1];
+	struct stat st;
+
+	if (f->error.code != ERR_NOT_FOUND || lstat(f->path, &st) == 0)
+		return;
+	free(f->path);
+	s->n--;
+}
+
 static void read_file(struct scan *s, const char *path)
 {
 	struct scanned *f;
@@ -57,6 +70,7 @@ static void read_file(struct scan *s, const char *path)
 		err_set(&f->error, ERR_INVALID, "not a regular file");
 	else if (fs_read(path, MANIFEST_MAX_BYTES, &f->text, &f->len, &f->error) == 0)
 		f->changed_ns = nanoseconds(&st.st_ctim);
+	drop_vanished(s);
 }
 
 static int is_manifest(const struct dirent *d)
@@ -130,10 +144,16 @@ struct source_file {
 struct staticpods {
 	struct pod_environment *env;
 	char *path;
-	int64_t period_usec;
 	struct source_file **files; /* by name */
 	size_t n;
 	bool started, reading, again, read_once;
+	struct staticpods_setup setup;
+	struct staticurl *url;
+	struct source_file **url_pods; /* one for each pod that the URL says */
+	size_t n_url;
+	char *url_text, *url_wrong; /* as last taken; what is wrong with a later answer */
+	size_t url_len;
+	bool url_read;
 	char *told;                       /* what is wrong with the path, or NULL */
 	char *watched_dir, *watched_name; /* name NULL: all in it */
 	sd_event_source *watch, *settle, *period;
@@ -202,7 +222,7 @@ static bool runs_for_kubelet(struct kube_object *object, const struct podobs *ob
 {
 	const struct obs_sandbox *sandbox = podobs_sandbox(obs);
 
-	return sandbox && sandbox->ready && sandbox->from_file &&
+	return sandbox && sandbox->ready && sandbox->source == OBS_FROM_FILE &&
 	       sandbox->created_ns > changed_ns && manifest_uid_of_kubelet(obs->uid) &&
 	       str_eq(obs->ns, object->meta->namespace_) && str_eq(obs->name, object->meta->name) &&
 	       containers_match(((const Core__Pod *)object->msg)->spec, object, obs);
@@ -237,7 +257,7 @@ static void take_pod(struct staticpods *s, struct source_file *f, Core__Pod *pod
 	if (!uid && !s->read_once && !podobserve_get(s->env->observe, f->uid))
 		uid = mem_strdup(running_uid(s, object, changed_ns));
 	podset_seen_text(seen, sizeof(seen));
-	manifest_stamp(pod, uid, seen);
+	manifest_stamp(pod, "file", uid, seen);
 	kube_object_unref(f->pod);
 	f->pod = object;
 }
@@ -253,14 +273,14 @@ static void drop_pod(struct source_file *f)
 static void file_turn(struct staticpods *s, struct source_file *f, struct scanned *now,
 		      bool periodic)
 {
+	const struct manifest_origin origin = { s->env->node_name, "file", f->path };
 	Core__Pod *pod;
 
 	if (now->text && f->text && now->len == f->len && !memcmp(now->text, f->text, f->len)) {
 		tell(&f->wrong, f->path, NULL);
 		return;
 	}
-	if (now->text && manifest_read(now->text, now->len, s->env->node_name, f->path, &pod,
-				       &now->error) == 0) {
+	if (now->text && manifest_read(now->text, now->len, &origin, &pod, &now->error) == 0) {
 		free(f->text);
 		f->text = TAKE(now->text);
 		f->len = now->len;
@@ -268,9 +288,10 @@ static void file_turn(struct staticpods *s, struct source_file *f, struct scanne
 		take_pod(s, f, pod, now->changed_ns);
 		return;
 	}
-	tell(&f->wrong, f->path, now->error.text);
-	if (periodic)
+	/* this may be half a write */
+	if (periodic && f->wrong)
 		drop_pod(f);
+	tell(&f->wrong, f->path, now->error.text);
 }
 
 /* --- what all files say together --- */
@@ -282,15 +303,15 @@ static bool same_pod(const struct kube_object *a, const struct kube_object *b)
 		str_eq(a->meta->name, b->meta->name));
 }
 
-static bool overruled(struct staticpods *s, size_t i)
+static bool overruled(struct source_file **all, size_t n, size_t i)
 {
-	struct source_file *f = s->files[i];
+	struct source_file *f = all[i];
 	AUTO_FREE char *text = NULL;
 
-	for (size_t k = i + 1; k < s->n; k++) {
-		if (!s->files[k]->pod || !same_pod(f->pod, s->files[k]->pod))
+	for (size_t k = i + 1; k < n; k++) {
+		if (!all[k]->pod || !same_pod(f->pod, all[k]->pod))
 			continue;
-		text = str_fmt("says the same pod as %s, which counts", s->files[k]->path);
+		text = str_fmt("says the same pod as %s, which counts", all[k]->path);
 		tell(&f->loses, f->path, text);
 		return true;
 	}
@@ -300,13 +321,17 @@ static bool overruled(struct staticpods *s, size_t i)
 
 static void apply(struct staticpods *s)
 {
+	size_t n = s->n_url + s->n;
+	AUTO_FREE struct source_file **all = mem_calloc(n + 1, sizeof(struct source_file *));
 	struct map wanted = { 0 };
 	const char *uid;
 	void *object;
 
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->files[i]->pod && !overruled(s, i))
-			map_put(&wanted, s->files[i]->pod->meta->uid, s->files[i]->pod);
+	for (size_t i = 0; i < n; i++)
+		all[i] = i < s->n_url ? s->url_pods[i] : s->files[i - s->n_url];
+	for (size_t i = 0; i < n; i++) {
+		if (all[i]->pod && !overruled(all, n, i))
+			map_put(&wanted, all[i]->pod->meta->uid, all[i]->pod);
 	}
 	podset_keep_static(s->env->set, &wanted);
 	for (size_t cursor = 0; map_next(&wanted, &cursor, &uid, &object);)
@@ -316,7 +341,7 @@ static void apply(struct staticpods *s)
 
 void staticpods_again(struct staticpods *s)
 {
-	if (s && s->read_once)
+	if (s && (s->read_once || s->url_read))
 		apply(s);
 }
 
@@ -333,6 +358,65 @@ static void take_files(struct staticpods *s, struct scan *scan)
 	free(s->files);
 	s->files = files;
 	s->n = scan->n;
+}
+
+/* --- what the URL said --- */
+
+static void free_files(struct source_file **files, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		file_free(files[i]);
+	free(files);
+}
+
+static void take_list(struct staticpods *s, Core__Pod **pods)
+{
+	char seen[48];
+	size_t n = 0;
+
+	podset_seen_text(seen, sizeof(seen));
+	free_files(s->url_pods, s->n_url);
+	while (pods && pods[n])
+		n++;
+	s->url_pods = mem_calloc(n + 1, sizeof(struct source_file *));
+	s->n_url = n;
+	for (size_t i = 0; i < n; i++) {
+		struct source_file *f = NEW(struct source_file);
+
+		manifest_stamp(pods[i], "http", NULL, seen);
+		f->path = mem_strdup(s->setup.url);
+		f->pod = kube_object_new(KUBE_POD, pods[i]);
+		s->url_pods[i] = f;
+	}
+	free(pods);
+}
+
+/* An answer without bytes says that there are no pods; one that is wrong says nothing. */
+static void on_url(void *ctx, const char *text, size_t len)
+{
+	struct staticpods *s = ctx;
+	const struct manifest_origin origin = { s->env->node_name, "http", s->setup.url };
+	Core__Pod **pods = NULL;
+	struct err e;
+
+	if (s->url_read && len == s->url_len && (!len || !memcmp(text, s->url_text, len))) {
+		tell(&s->url_wrong, s->setup.url, NULL);
+		return;
+	}
+	if (len && manifest_read_list(text, len, &origin, &pods, &e) < 0) {
+		tell(&s->url_wrong, s->setup.url, e.text);
+		return;
+	}
+	tell(&s->url_wrong, s->setup.url, NULL);
+	free(s->url_text);
+	s->url_text = len ? mem_dup(text, len) : NULL;
+	s->url_len = len;
+	take_list(s, pods);
+	apply(s);
+	if (s->url_read)
+		return;
+	s->url_read = true;
+	podset_source_ready(s->env->set, POD_SOURCE_URL);
 }
 
 /* --- when to read --- */
@@ -395,7 +479,7 @@ static int on_period(sd_event_source *source, uint64_t usec, void *userdata)
 	struct staticpods *s = userdata;
 
 	(void)usec;
-	sd_event_source_set_time_relative(source, (uint64_t)s->period_usec);
+	sd_event_source_set_time_relative(source, (uint64_t)s->setup.file_period_usec);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	read_path(s, true);
 	return 0;
@@ -454,29 +538,37 @@ static void watch(struct staticpods *s)
 
 /* --- life --- */
 
-struct staticpods *staticpods_new(struct pod_environment *env, const char *path,
-				  int64_t period_usec)
+struct staticpods *staticpods_new(struct pod_environment *env, const struct staticpods_setup *setup)
 {
 	struct staticpods *s = NEW(struct staticpods);
-	size_t n = str_empty(path) ? 0 : strlen(path);
+	const char *path = str_or(setup->path, "");
+	size_t n = strlen(path);
 
 	while (n > 1 && path[n - 1] == '/')
 		n--;
 	s->env = env;
+	s->setup = *setup;
 	s->path = n ? mem_strndup(path, n) : NULL;
-	s->period_usec = period_usec > 0 ? period_usec : 20 * (int64_t)USEC_PER_SEC;
 	if (!s->path)
 		podset_source_ready(env->set, POD_SOURCE_FILES);
+	if (str_empty(setup->url))
+		podset_source_ready(env->set, POD_SOURCE_URL);
 	return s;
 }
 
 void staticpods_start(struct staticpods *s)
 {
-	if (s->started || !s->path)
+	if (s->started)
 		return;
 	s->started = true;
+	if (!str_empty(s->setup.url))
+		s->url = staticurl_new(s->env->loop, s->setup.url, s->setup.headers,
+				       s->setup.url_period_usec, on_url, s);
+	if (!s->path)
+		return;
 	sd_event_add_time_relative(s->env->loop, &s->period, CLOCK_MONOTONIC,
-				   (uint64_t)s->period_usec, TIMER_ACCURACY_USEC, on_period, s);
+				   (uint64_t)s->setup.file_period_usec, TIMER_ACCURACY_USEC,
+				   on_period, s);
 	read_path(s, true);
 }
 
@@ -484,9 +576,11 @@ void staticpods_free(struct staticpods *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->n; i++)
-		file_free(s->files[i]);
-	free(s->files);
+	staticurl_free(s->url);
+	free_files(s->url_pods, s->n_url);
+	free(s->url_text);
+	free(s->url_wrong);
+	free_files(s->files, s->n);
 	sd_event_source_disable_unref(s->watch);
 	sd_event_source_disable_unref(s->settle);
 	sd_event_source_disable_unref(s->period);

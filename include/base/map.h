@@ -1,21 +1,29 @@
 /* Hash map from string keys (copied) to pointers (borrowed). Zero-initialised is a valid empty map.
  *
- * Walk with map_next in insertion-independent order; removing the entry just returned is allowed,
- * adding is not.
+ * Walk with map_next in the order in which the keys came; removing the entry just returned is
+ * allowed, adding is not. Where a key stands is decided anew in each process, so that nobody can
+ * choose keys that meet; no order follows from it.
+ *
+ * With borrows_keys, set while the map is empty, keys are not copied: a key stays as long as it is
+ * in the map, mostly as a part of its value; that of a value which map_put replaces is let go.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct map_entry {
-	char *key; /* NULL: free slot */
+	char *key; /* NULL: removed */
 	void *value;
 };
 
 struct map {
-	struct map_entry *slots;
-	size_t count, used, cap; /* used counts removed entries too: probing passes over them */
+	struct map_entry *entries;
+	uint32_t *index;          /* number of an entry, from 1; 0: free */
+	size_t count, used, room; /* used counts removed entries too: probing passes over them */
+	size_t cap;               /* of the index */
+	bool borrows_keys;
 };
 
 void map_fini(struct map *m); /* frees keys, not values */

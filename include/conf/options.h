@@ -27,7 +27,7 @@ enum option_type {
 	OPTION_LANGLE_MAP, /* the same; flag k<v,k<v */
 	OPTION_BOOL_MAP,   /* the same with "true" and "false" */
 	OPTION_QUANTITY_MAP,
-	OPTION_LISTS_MAP, /* string to list of strings; flag k:v,k:v */
+	OPTION_LISTS_MAP, /* struct config_pairs, a key for each value; flag k:v,k:v */
 	OPTION_TAINTS,    /* struct config_taints; flag k=v:effect,… */
 	OPTION_VMODULE,   /* list of {filePattern, verbosity}; flag pattern=N,… */
 	OPTION_MEMORY,    /* list of {numaNode, limits}; flag N:type=amount,…;N:… */

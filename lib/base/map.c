@@ -1,48 +1,48 @@
-/* Open-addressing hash map (contract in base/map.h). Pure. */
+/* Open-addressing hash map (contract in base/map.h). Pure.
+ *
+ * Entries stand in the order in which they came; an index beside them is probed.
+ */
 #include "base/map.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/mem.h"
+#include "base/siphash.h"
 
-/* A removed entry keeps this key so that probing goes on behind it. */
-static char tombstone[] = "";
+enum { CAP_MIN = 16, ROOM_MIN = 4 };
 
-static bool live(const struct map_entry *s)
+/* The key is the random bytes that the kernel gives each process; a hash does not tell them. */
+static size_t hash_key(const char *s)
 {
-	return s->key && s->key != tombstone;
-}
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t key[2] = { 0 };
 
-static unsigned hash_key(const char *s)
-{
-	unsigned h = 2166136261u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 16777619u;
-	return h;
+	if (random)
+		memcpy(key, random, sizeof(key));
+	return (size_t)siphash13(s, strlen(s), key);
 }
 
 void map_fini(struct map *m)
 {
-	for (size_t i = 0; i < m->cap; i++) {
-		if (live(&m->slots[i]))
-			free(m->slots[i].key);
-	}
-	free(m->slots);
-	*m = (struct map){ 0 };
+	for (size_t i = 0; !m->borrows_keys && i < m->used; i++)
+		free(m->entries[i].key);
+	free(m->entries);
+	free(m->index);
+	*m = (struct map){ .borrows_keys = m->borrows_keys };
 }
 
 static struct map_entry *find(const struct map *m, const char *key)
 {
-	unsigned hash = hash_key(key);
+	size_t at;
 
-	for (size_t i = 0; i < m->cap; i++) {
-		struct map_entry *s = &m->slots[(hash + i) & (m->cap - 1)];
+	if (!m->count)
+		return NULL;
+	for (at = hash_key(key) & (m->cap - 1); m->index[at]; at = (at + 1) & (m->cap - 1)) {
+		struct map_entry *s = &m->entries[m->index[at] - 1];
 
-		if (!s->key)
-			return NULL;
-		if (s->key != tombstone && !strcmp(s->key, key))
+		if (s->key && !strcmp(s->key, key))
 			return s;
 	}
 	return NULL;
@@ -60,34 +60,46 @@ bool map_has(const struct map *m, const char *key)
 	return find(m, key) != NULL;
 }
 
-static void insert(struct map *m, char *key, void *value)
+static void enter(struct map *m, size_t number)
 {
-	unsigned hash = hash_key(key);
+	size_t at = hash_key(m->entries[number].key) & (m->cap - 1);
 
-	for (size_t i = 0;; i++) {
-		struct map_entry *s = &m->slots[(hash + i) & (m->cap - 1)];
-
-		if (live(s))
-			continue;
-		m->used += s->key == NULL;
-		*s = (struct map_entry){ .key = key, .value = value };
-		m->count++;
-		return;
-	}
+	while (m->index[at])
+		at = (at + 1) & (m->cap - 1);
+	m->index[at] = (uint32_t)number + 1;
 }
 
 /* Doubles when full of live entries; else only sweeps the removed ones out. */
 static void rehash(struct map *m)
 {
-	struct map old = *m;
+	size_t kept = 0;
 
-	*m = (struct map){ .cap = !old.cap ? 16 : 2 * old.count > old.cap ? 2 * old.cap : old.cap };
-	m->slots = mem_calloc(m->cap, sizeof(*m->slots));
-	for (size_t i = 0; i < old.cap; i++) {
-		if (live(&old.slots[i]))
-			insert(m, old.slots[i].key, old.slots[i].value);
+	for (size_t i = 0; i < m->used; i++) {
+		if (m->entries[i].key)
+			m->entries[kept++] = m->entries[i];
 	}
-	free(old.slots);
+	m->used = kept;
+	if (2 * m->count >= m->cap)
+		m->cap = m->cap ? 2 * m->cap : CAP_MIN;
+	free(m->index);
+	m->index = mem_calloc(m->cap, sizeof(*m->index));
+	for (size_t i = 0; i < m->used; i++)
+		enter(m, i);
+}
+
+static void add(struct map *m, const char *key, void *value)
+{
+	char *own = m->borrows_keys ? (char *)key : mem_strdup(key);
+
+	if (4 * (m->used + 1) > 3 * m->cap)
+		rehash(m);
+	if (m->used == m->room) {
+		m->room = m->room ? m->room + m->room / 2 : ROOM_MIN;
+		m->entries = mem_realloc(m->entries, m->room, sizeof(*m->entries));
+	}
+	m->entries[m->used] = (struct map_entry){ .key = own, .value = value };
+	enter(m, m->used++);
+	m->count++;
 }
 
 void *map_put(struct map *m, const char *key, void *value)
@@ -98,11 +110,11 @@ void *map_put(struct map *m, const char *key, void *value)
 		void *before = s->value;
 
 		s->value = value;
+		if (m->borrows_keys)
+			s->key = (char *)key;
 		return before;
 	}
-	if (4 * (m->used + 1) > 3 * m->cap)
-		rehash(m);
-	insert(m, mem_strdup(key), value);
+	add(m, key, value);
 	return NULL;
 }
 
@@ -114,19 +126,19 @@ void *map_remove(struct map *m, const char *key)
 	if (!s)
 		return NULL;
 	value = s->value;
-	free(s->key);
-	s->key = tombstone;
-	s->value = NULL;
+	if (!m->borrows_keys)
+		free(s->key);
+	*s = (struct map_entry){ 0 };
 	m->count--;
 	return value;
 }
 
 bool map_next(const struct map *m, size_t *cursor, const char **ret_key, void **ret_value)
 {
-	while (*cursor < m->cap) {
-		const struct map_entry *s = &m->slots[(*cursor)++];
+	while (*cursor < m->used) {
+		const struct map_entry *s = &m->entries[(*cursor)++];
 
-		if (!live(s))
+		if (!s->key)
 			continue;
 		if (ret_key)
 			*ret_key = s->key;

@@ -618,6 +618,24 @@ static void store_pairs(struct json_object *map, struct config_pairs *member)
 	}
 }
 
+static void store_lists(struct json_object *map, struct config_pairs *member)
+{
+	if (!map)
+		return;
+	json_object_object_foreach(map, key, list)
+	{
+		size_t n = list ? json_object_array_length(list) : 0;
+
+		member->v = mem_realloc(member->v, member->n + n + 1, sizeof(*member->v));
+		for (size_t i = 0; i < n; i++)
+			member->v[member->n++] = (struct config_pair){
+				.key = mem_strdup(key),
+				.value = mem_strdup(
+				    json_object_get_string(json_object_array_get_idx(list, i))),
+			};
+	}
+}
+
 static void store_taints(struct json_object *list, struct config_taints *member)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
@@ -670,6 +688,9 @@ void value_store(enum option_type type, struct json_object *value, void *member)
 	case OPTION_QUANTITY_MAP:
 		store_pairs(value, member);
 		return;
+	case OPTION_LISTS_MAP:
+		store_lists(value, member);
+		return;
 	case OPTION_TAINTS:
 		store_taints(value, member);
 		return;
@@ -714,6 +735,7 @@ void value_fini(enum option_type type, void *member)
 	case OPTION_LANGLE_MAP:
 	case OPTION_BOOL_MAP:
 	case OPTION_QUANTITY_MAP:
+	case OPTION_LISTS_MAP:
 		pairs_fini(member);
 		return;
 	case OPTION_TAINTS:

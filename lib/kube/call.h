@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "http.h"
+#include "kube/http.h"
 #include "kube/client.h"
 #include "kube/wire.h"
 

@@ -3,7 +3,7 @@
  * curl's callbacks only buffer and note; what they noted is told to the callers after curl has
  * returned, so a caller may start and cancel calls at will.
  */
-#include "http.h"
+#include "kube/http.h"
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -374,18 +374,23 @@ unsigned http_pool_connections(const struct http_pool *p)
 
 /* ---- requests ---- */
 
+static void add_line(struct http_call *c, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(c->headers, line);
+
+	if (!longer)
+		abort();
+	c->headers = longer;
+}
+
 static void add_header(struct http_call *c, const char *name, const char *value)
 {
 	AUTO_FREE char *line = NULL;
-	struct curl_slist *longer;
 
 	if (!value)
 		return;
 	line = str_fmt("%s: %s", name, value);
-	longer = curl_slist_append(c->headers, line);
-	if (!longer)
-		abort();
-	c->headers = longer;
+	add_line(c, line);
 }
 
 static void set_blob(CURL *easy, CURLoption option, const char *pem)
@@ -493,6 +498,8 @@ static void set_headers(struct http_call *c, const struct http_request *r)
 	/* curl would call every body a form, and wait for 100-continue with a large one */
 	add_header(c, "Content-Type", r->content_type ? r->content_type : "");
 	add_header(c, "Expect", "");
+	for (size_t i = 0; r->headers && r->headers[i]; i++)
+		add_line(c, r->headers[i]);
 	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
 }
 

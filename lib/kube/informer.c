@@ -5,6 +5,7 @@
  */
 #include "kube/informer.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/map.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "call.h"
 #include "kube/codec.h"
 
@@ -33,7 +35,7 @@ enum state { STATE_WATCHLIST, STATE_LIST, STATE_WATCH, STATE_BACKOFF };
 struct entry {
 	struct kube_object *object; /* NULL in a thin informer */
 	unsigned generation;
-	char version[]; /* in a thin one, with the UID behind its NUL */
+	char key[]; /* ns/name; in a thin one its version and packed UID follow */
 };
 
 struct informer {
@@ -42,7 +44,7 @@ struct informer {
 	char *ns, *field_selector, *label_selector;
 	const struct informer_ops *ops;
 	void *ctx;
-	struct map entries; /* "ns/name" -> struct entry */
+	struct map entries; /* "ns/name" -> struct entry, which has it */
 	unsigned generation;
 	enum state state;
 	bool synced, no_watchlist, thin;
@@ -75,32 +77,57 @@ static void remember_version(struct informer *inf, const char *version)
 	inf->version = mem_strdup(version);
 }
 
+static const char *behind(const char *text)
+{
+	return text + strlen(text) + 1;
+}
+
 static const char *entry_version(const struct entry *known)
 {
-	return known->object ? known->object->meta->resourceversion : known->version;
+	return known->object ? known->object->meta->resourceversion : behind(known->key);
 }
 
-static const char *entry_uid(const struct entry *known)
+/* A UID is a UUID, and takes half as much as bytes; any other text stays as it is. */
+enum { UID_PACKED = 'b', UID_PLAIN = 't' };
+
+static size_t pack_uid(const char *uid, char *out)
 {
-	return known->object ? known->object->meta->uid
-			     : known->version + strlen(known->version) + 1;
+	size_t len = strlen(uid) + 1;
+
+	out[0] = UID_PACKED;
+	if (uuid_pack(uid, (uint8_t *)out + 1))
+		return 1 + UUID_BYTES;
+	out[0] = UID_PLAIN;
+	memcpy(out + 1, uid, len);
+	return 1 + len;
 }
 
-static struct entry *entry_new(const struct informer *inf, struct kube_object *o)
+static const char *entry_uid(const struct entry *known, char buf[UUID_TEXT])
 {
-	const char *version = inf->thin ? str_or(o->meta->resourceversion, "") : "";
-	const char *uid = inf->thin ? str_or(o->meta->uid, "") : "";
-	size_t len = strlen(version) + 1, uid_len = strlen(uid) + 1;
-	struct entry *e = mem_calloc(1, sizeof(*e) + (inf->thin ? len + uid_len : 0));
+	const char *packed;
+
+	if (known->object)
+		return str_or(known->object->meta->uid, "");
+	packed = behind(behind(known->key));
+	return *packed == UID_PLAIN ? packed + 1 : uuid_text((const uint8_t *)packed + 1, buf);
+}
+
+static struct entry *entry_new(const struct informer *inf, const char *key, struct kube_object *o)
+{
+	const char *version = str_or(o->meta->resourceversion, ""), *uid = str_or(o->meta->uid, "");
+	size_t key_len = strlen(key) + 1, len = strlen(version) + 1, uid_room = 1 + strlen(uid) + 1;
+	struct entry *e =
+	    mem_calloc(1, sizeof(*e) + key_len + (inf->thin ? len + uid_room + UUID_BYTES : 0));
 
 	e->generation = inf->generation;
-	if (inf->thin) {
-		memcpy(e->version, version, len);
-		memcpy(e->version + len, uid, uid_len);
-	} else {
+	memcpy(e->key, key, key_len);
+	if (!inf->thin) {
 		e->object = kube_object_ref(o);
+		return e;
 	}
-	return e;
+	memcpy(e->key + key_len, version, len);
+	len += key_len + pack_uid(uid, e->key + key_len + len);
+	return mem_realloc(e, 1, offsetof(struct entry, key) + len);
 }
 
 static void entry_free(struct entry *known)
@@ -118,10 +145,11 @@ static struct kube_object *remains(const struct informer *inf, const char *key,
 	    kube_object_new(inf->kind, proto_new(kube_kind_info(inf->kind)->type));
 	Meta__ObjectMeta *meta = (Meta__ObjectMeta *)o->meta; /* nobody else has it yet */
 	AUTO_FREE char *ns = mem_strndup(key, (size_t)(slash - key));
+	char uid[UUID_TEXT];
 
 	proto_set_str(&meta->namespace_, ns);
 	proto_set_str(&meta->name, slash + 1);
-	proto_set_str(&meta->uid, entry_uid(known));
+	proto_set_str(&meta->uid, entry_uid(known, uid));
 	return o;
 }
 
@@ -139,15 +167,17 @@ static void tell_deleted(struct informer *inf, const char *key, const struct ent
 
 static void entry_put(struct informer *inf, const char *key, struct kube_object *o)
 {
-	struct entry *known = map_get(&inf->entries, key);
+	struct entry *known = map_get(&inf->entries, key), *now;
+	char uid[UUID_TEXT];
 
 	if (known && str_eq(entry_version(known), o->meta->resourceversion)) {
 		known->generation = inf->generation;
 		return;
 	}
-	map_put(&inf->entries, key, entry_new(inf, o));
+	now = entry_new(inf, key, o);
+	map_put(&inf->entries, now->key, now);
 	/* the same name with another UID is another object */
-	if (known && str_eq(entry_uid(known), str_or(o->meta->uid, ""))) {
+	if (known && str_eq(entry_uid(known, uid), str_or(o->meta->uid, ""))) {
 		if (inf->ops->updated)
 			inf->ops->updated(inf->ctx, known->object, o);
 	} else {
@@ -646,6 +676,7 @@ static struct informer *make(struct kube_client *client, enum kube_kind kind, co
 	struct informer *inf = NEW(struct informer);
 
 	inf->thin = thin;
+	inf->entries.borrows_keys = true;
 	inf->client = client;
 	inf->kind = kind;
 	inf->ns = mem_strdup(ns);

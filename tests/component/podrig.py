@@ -194,6 +194,7 @@ class Lane:
         os.makedirs(self.logs)
         for parent in cgroup_parents():
             make_cgroup(parent, self.cgroup)
+        self.port = 20000 + number
         self.configure(number, config)
         self.runtime = subprocess.Popen([rig.fake_bin, self.path("cri.sock"), self.path("control.sock")],
                                         stdout=subprocess.PIPE, preexec_fn=die_with_parent)
@@ -212,7 +213,7 @@ authentication: {{anonymous: {{enabled: false}}, webhook: {{enabled: false}}, x5
 authorization: {{mode: AlwaysAllow}}
 tlsCertFile: {self.rig.api.path('server.crt')}
 tlsPrivateKeyFile: {self.rig.api.path('server.key')}
-port: {20000 + number}
+port: {self.port}
 healthzPort: {21000 + number}
 cgroupRoot: {self.cgroup}
 failCgroupV1: false
@@ -223,7 +224,7 @@ clusterDNS: [10.96.0.10]
 resolvConf: {self.path('resolv.conf')}
 podLogsDir: {self.logs}
 registryPullQPS: 0
-{more.replace("{dir}", self.dir)}
+{more.replace("{dir}", self.dir).replace("{url_port}", str(self.port + 2000))}
 """)
 
     # --- the runtime ---
@@ -258,8 +259,8 @@ registryPullQPS: 0
         self.log_path = self.path("agent.log")
         with open(self.log_path, "ab") as log:
             self.agent = subprocess.Popen(
-                [*self.rig.wrap, self.rig.agent_bin, "--config", self.path("kubelet.yaml"), "--kubeconfig",
-                 self.kubeconfig, "--hostname-override", self.name, "--node-ip", "127.0.0.1",
+                [*self.rig.wrap, self.rig.agent_bin, "--config", self.path("kubelet.yaml"),
+                 *(["--kubeconfig", self.kubeconfig] if self.kubeconfig else []), "--hostname-override", self.name, "--node-ip", "127.0.0.1",
                  "--root-dir", self.root, f"-v={self.verbosity}"],
                 stdout=log, stderr=log, preexec_fn=die_with_parent, env=dict(os.environ, **self.env))
         self.starts += 1

@@ -1,8 +1,12 @@
 """Static pods on the strict fake runtime: scenarios of pod-life.py."""
+import contextlib
+import http.client
+import http.server
 import json
 import os
 import selectors
 import socket
+import ssl
 import threading
 import time
 
@@ -19,6 +23,13 @@ def scenario(function):
     function.config = CONFIG
     SCENARIOS.append(function)
     return function
+
+
+def scenario_with(config):
+    def register(function):
+        scenario(function).config = config
+        return function
+    return register
 
 
 class Gate:
@@ -227,9 +238,19 @@ def forged(lane):
 def static_without_api(lane):
     """The API server is away from the start, and later again: static pods come, change and go."""
     gate = Gate(lane)
-    path = put(lane, manifest("web"))
+    name = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
+    source = {"path": "source", "fieldRef": {"fieldPath": "metadata.annotations['kubernetes.io/config.source']"}}
+    volumes = [{"name": "empty"}, {"name": "down", "downwardAPI": {"items": [name]}}, {"name": "host", "hostPath": {"path": "/"}},
+               {"name": "both", "projected": {"sources": [{"downwardAPI": {"items": [name, source]}}]}}]
+    path = put(lane, manifest("web", container("a", volumeMounts=[{"name": v["name"], "mountPath": "/" + v["name"]}
+                                                                  for v in volumes]), volumes=volumes))
     lane.start()
     first = one_running(lane, "web")
+    base = f"{lane.root}/pods/{lane.sandboxes(full(lane, 'web'))[0]['uid']}/volumes"
+    for file, text in (("kubernetes.io~downward-api/down/name", full(lane, "web")),
+                       ("kubernetes.io~projected/both/source", "file")):
+        with open(f"{base}/{file}") as f:
+            check(f.read() == text, file)
     gate.open()
     pod = mirror(lane, "web")
     check(statuses(pod)["a"]["containerID"].endswith(first["id"]), podrig.summary(pod))
@@ -259,10 +280,49 @@ def static_without_api(lane):
     gate.close()
 
 
+def served(lane, path):
+    """What the agent itself says."""
+    context = ssl.create_default_context(cafile=lane.rig.api.path("ca.crt"))
+    context.load_cert_chain(lane.rig.api.path("admin.crt"), lane.rig.api.path("admin.key"))
+    with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", lane.port, timeout=10, context=context)) as c:
+        c.request("GET", path)
+        reply = c.getresponse()
+        text = reply.read()
+        check(reply.status == 200, f"{path}: {reply.status} {text}")
+        return json.loads(text)
+
+
+@scenario
+def static_alone(lane):
+    """Without --kubeconfig pods from files are all there is; /pods tells of them."""
+    lane.kubeconfig = None
+    put(lane, manifest("web", container("a", readinessProbe={"exec": {"command": ["true"]}, "periodSeconds": 1})))
+    lane.start()
+    first = one_running(lane, "web")
+
+    def shown():
+        try:
+            return served(lane, "/pods")["items"]
+        except ConnectionRefusedError:
+            return []
+    pod = wait(lambda: next((p for p in shown() if podrig.is_ready(p)), None), 15, lambda: json.dumps(shown()))
+    check(pod["metadata"]["name"] == full(lane, "web") and pod["status"]["phase"] == "Running", pod)
+    lane.kill()
+    lane.start()
+    wait(lambda: shown() and podrig.is_ready(shown()[0]), 15, "not ready after a restart")
+    check(one_running(lane, "web")["id"] == first["id"], "a restart restarted it")
+    put(lane, manifest("web", container("b")))
+    wait(lambda: [c["name"] for c in running(lane, "web")] == ["b"], 15, lambda: lane.containers())
+    os.unlink(lane.path("manifests/web.yaml"))
+    wait(lambda: not lane.sandboxes() and not shown(), 15, lambda: json.dumps(shown()))
+    check(lane.log_text().count("\n") < 300, "it complains about the API server that nobody named")
+
+
 @scenario
 def static_killed(lane):
     """kill -9: the same containers, the same mirror, the same start time."""
-    put(lane, manifest("web", container("a"), container("b")))
+    probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
+    put(lane, manifest("web", container("a", readinessProbe=probe), container("b")))
     lane.start()
     before = mirror(lane, "web")
     ids = sorted(c["id"] for c in running(lane, "web"))
@@ -276,7 +336,48 @@ def static_killed(lane):
     after = mirror(lane, "web")
     check(after["metadata"]["uid"] == before["metadata"]["uid"], "the mirror was made anew")
     check(after["status"]["startTime"] == before["status"]["startTime"], f"{before['status']} {after['status']}")
+    check(podrig.condition(after, "Ready") == podrig.condition(before, "Ready"), "readiness flipped")
     check(all(c["restartCount"] == 0 for c in statuses(after).values()), podrig.summary(after))
+
+
+@scenario
+def static_killed_in_edit(lane):
+    """The agent dies while an old version ends: the new one still waits for its end."""
+    put(lane, manifest("web", container("a", "stubborn"), terminationGracePeriodSeconds=3))
+    lane.start()
+    mirror(lane, "web")
+    first = one_running(lane, "web")
+    put(lane, manifest("web", container("a", "stubborn", env=[{"name": "A", "value": "1"}])))
+    wait(lambda: "sync -> terminating" in lane.log_text(), 10, "it does not end")
+    lane.kill()
+    lane.start()
+    most = 0
+
+    def replaced():
+        nonlocal most
+        ids = [c["id"] for c in running(lane, "web")]
+        most = max(most, len(ids))
+        return ids and first["id"] not in ids
+    wait(replaced, 20, lambda: lane.containers())
+    check(most == 1, "two versions ran at once")
+    mirror(lane, "web")
+    wait(lambda: len(lane.sandboxes(full(lane, "web"))) == 1, 15, lambda: lane.sandboxes())
+
+
+@scenario
+def static_edited_often(lane):
+    """Versions that never began leave nothing, and keep nobody waiting."""
+    put(lane, manifest("web", container("a", "stubborn")))
+    lane.start()
+    before = mirror(lane, "web")
+    for i in range(30):
+        put(lane, manifest("web", container("a", env=[{"name": "A", "value": str(i)}])))
+        time.sleep(0.1)
+    mirror(lane, "web", lambda p: podrig.is_ready(p) and p["metadata"]["uid"] != before["metadata"]["uid"] and
+           p["spec"]["containers"][0]["env"][0]["value"] == "29")
+    one_running(lane, "web")
+    wait(lambda: len(lane.sandboxes(full(lane, "web"))) == 1 and len(os.listdir(f"{lane.root}/pods")) == 1, 15,
+         lambda: f"{lane.sandboxes()} {os.listdir(lane.root + '/pods')}")
 
 
 @scenario
@@ -331,3 +432,63 @@ def static_of_kubelet(lane):
     lane.start()
     one_running(lane, "web", first["id"])
     mirror(lane, "web", lambda p: podrig.is_ready(p) and p["metadata"]["annotations"][MIRROR] != uid, 30)
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """What a lane's URL says: server.body, to who asks with both headers."""
+
+    def do_GET(self):
+        self.server.asked += 1
+        known = self.headers.get_all("X-Node") == ["a", "b"] and self.headers["X-Key"] == "secret"
+        self.send_response(200 if known and self.path == "/pods?x=1" else 403)
+        self.end_headers()
+        self.wfile.write(self.server.body.encode() if known else b"who?")
+
+    def log_message(self, *words):
+        pass
+
+
+def serve(lane, *pods):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", lane.port + 2000), Web)
+    server.asked = 0
+    say_pods(server, *pods)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def say_pods(server, *pods):
+    server.body = json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [
+        {"metadata": p["metadata"], "spec": p["spec"]} for p in pods]})
+
+
+@scenario_with(CONFIG + "staticPodURL: http://127.0.0.1:{url_port}/pods?x=1\nhttpCheckFrequency: 1s\n"
+               "staticPodURLHeader: {X-Node: [a, b], X-Key: [secret]}\n")
+def static_url(lane):
+    """Pods that a web server says, beside those of files; when it is away nothing changes."""
+    put(lane, manifest("file"))
+    lane.start()
+    mirror(lane, "file")
+    server = serve(lane, manifest("one"), manifest("two"))
+    pod = mirror(lane, "one")
+    mirror(lane, "two")
+    check(pod["metadata"]["annotations"]["kubernetes.io/config.source"] == "http", pod["metadata"])
+    ids = {name: one_running(lane, name)["id"] for name in ("file", "one", "two")}
+    server.body = "kind: PodList\n"
+    wait(lambda: "apiVersion: must be v1" in lane.log_text(), 10, "a wrong answer is not told")
+    server.shutdown()
+    server.server_close()
+    time.sleep(2.5)
+    lane.kill()
+    lane.start()
+    time.sleep(3)
+    check({name: one_running(lane, name)["id"] for name in ids} == ids, lane.containers())
+    check(lane.log_text().count("static pods from http") <= 6, lane.log_text()[-3000:])
+    server = serve(lane, manifest("two"))
+    gone(lane, "one")
+    check(one_running(lane, "two")["id"] == ids["two"], lane.containers())
+    server.body = ""
+    gone(lane, "two")
+    check(one_running(lane, "file")["id"] == ids["file"], lane.containers())
+    check("secret" not in lane.log_text(), "the log shows a header")
+    server.shutdown()
+    server.server_close()

@@ -1,13 +1,15 @@
 """A node's life under one cgroup driver: pods and their limits, restarts, an orderly end."""
+import json
 import os
 import re
 import time
 
 from guest import (MIB, NODE, Failed, agent_pid, apply, calm, configure_agent, container_id, equal, get, install_agent, journal,
-                   kubectl, pod, read, run, say, show, start_containerd, starts, tasks, uid_of, wait, wait_ready,
+                   kubectl, pod, put, read, run, say, show, start_containerd, starts, tasks, uid_of, wait, wait_ready,
                    wait_running, within)
 
 CGROUPS = "/sys/fs/cgroup"
+MANIFESTS = "/etc/kubernetes/manifests"
 PODS = {
     "guaranteed": {"requests": {"cpu": "250m", "memory": "32Mi"}, "limits": {"cpu": "250m", "memory": "32Mi"}},
     "burstable": {"requests": {"cpu": "100m", "memory": "16Mi"}, "limits": {"cpu": "505m", "memory": "64Mi"}},
@@ -53,7 +55,7 @@ class Lane:
     def join(self):
         """The node joins and becomes Ready."""
         start_containerd(self.driver == "systemd")
-        configure_agent(self.driver)
+        configure_agent(self.driver, f"staticPodPath: {MANIFESTS}\nfileCheckFrequency: 5s\n")
         run("systemctl daemon-reload; systemctl restart keelson-agent")
         node = wait_ready()
         info = node["status"]["nodeInfo"]
@@ -168,6 +170,29 @@ class Lane:
             equal(left.strip(), "", "slices")
         equal(run("ls /var/lib/kubelet/pods | wc -l"), "1", "pod directories")
 
+    def static(self):
+        """A pod from a file has its cgroup and its limits, outlives the agent and its mirror, and goes with the file."""
+        body = pod("static", PODS["burstable"])
+        put(f"{MANIFESTS}/static.yaml", json.dumps(body))
+        name, uid = f"static-{NODE}", "kubernetes.io/config.hash"
+        mirror, = wait_running(name)
+        # its cgroup carries the UID that the file gives it, not the mirror's
+        self.pods["burstable"] = {**mirror, "metadata": {"uid": mirror["metadata"]["annotations"][uid]}}
+        self.check_files({"burstable": {"memory.max": str(64 * MIB), "cpu.weight": WEIGHTS[102], "pids.max": "1000"}})
+        equal(read(self.container_dir("burstable") + "/memory.max"), str(64 * MIB), "memory.max of the container")
+        before = tasks()
+        kubectl("delete", "pod", name)
+        run(f"kill -9 {agent_pid()}")
+        wait(lambda: (p := get("pod", name)) and uid_of(p) != uid_of(mirror), 60, "the mirror does not come back")
+        wait_ready()
+        again, = wait_running(name)
+        equal(container_id(again), container_id(mirror), "container after kill -9")
+        equal(tasks() == before, True, "all containers are the same processes")
+        run(f"rm {MANIFESTS}/static.yaml")
+        wait(lambda: not get("pod", name), 60, "the mirror is still there")
+        gone = self.pod_dir("burstable")
+        wait(lambda: not run(f"ls -d {gone} 2> /dev/null; true").strip(), 20, f"{gone} is left")
+
     def quiet(self):
         """The journal holds no error."""
         text = journal()
@@ -192,7 +217,7 @@ class Lane:
             say("    > " + found[-1])
 
     def steps(self):
-        return [self.boot, self.install, self.join, self.limits, self.oom, self.restart, self.reexec, self.removal, self.quiet,
-                self.poweroff]
+        return [self.boot, self.install, self.join, self.limits, self.oom, self.restart, self.reexec, self.removal, self.static,
+                self.quiet, self.poweroff]
 
 

@@ -5,6 +5,7 @@
  * programmed, one with test/warn is warned about.
  */
 #include "dataplane.h"
+#include "frames.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,18 +349,20 @@ int dataplane_explain(const struct dataplane *d, const char *address, uint16_t p
 	return err_set(e, ERR_NOT_FOUND, "%s port %u: no service", address, port);
 }
 
-int dataplane_get_marks(struct dataplane *d, const netstate_links *links, struct peermarks *ret,
-			struct err *e)
+int dataplane_get_frames(struct dataplane *d, const netstate_links *links, struct frames *ret,
+			 struct err *e)
 {
 	(void)d;
 	(void)links;
 	(void)e;
-	*ret = (struct peermarks){ 0 };
+	*ret = (struct frames){ 0 };
 	return 0;
 }
 
-int dataplane_set_peers(struct dataplane *d, struct peers *peers, struct err *e)
+int dataplane_set_peers(struct dataplane *d, const struct frames *have, struct peers *peers,
+			struct err *e)
 {
+	(void)have;
 	require(!d->in_callback, "dataplane_set_peers inside a callback");
 	(void)e;
 	note("peers senders=%zu symmetric=%zu", peers->senders.n, peers->symmetric.n);

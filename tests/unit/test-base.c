@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/siphash.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "base/vec.h"
 
 static void err_wraps_nouns_in_front(void **state)
@@ -137,6 +139,120 @@ static void map_behaves_like_an_array(void **state)
 		assert_int_equal((intptr_t)value, model[atoi(key + 1)]);
 	}
 	map_fini(&m);
+}
+
+/* Whatever the hash of this process makes of the keys. */
+static void map_walks_in_the_order_of_arrival(void **state)
+{
+	enum { KEYS = 1000 };
+	struct map m = { 0 };
+	const char *key;
+	void *value;
+	intptr_t next = 0;
+	char text[16];
+
+	(void)state;
+	for (int i = 0; i < KEYS; i++) {
+		snprintf(text, sizeof(text), "%x", i * 7919);
+		map_put(&m, text, (void *)(intptr_t)i);
+	}
+	for (size_t cursor = 0; map_next(&m, &cursor, &key, &value); next++) {
+		assert_int_equal((intptr_t)value, next);
+		if (next % 3)
+			map_remove(&m, key);
+	}
+	assert_int_equal(next, KEYS);
+	/* the room of those that went is used again, and what comes back stands last */
+	for (int i = 0; i < 20 * KEYS; i++) {
+		map_put(&m, "again", &m);
+		map_remove(&m, "again");
+	}
+	assert_true(m.room <= 2 * KEYS);
+	map_put(&m, "again", (void *)(intptr_t)KEYS);
+	next = 0;
+	for (size_t cursor = 0; map_next(&m, &cursor, NULL, &value);) {
+		assert_int_equal((intptr_t)value, next);
+		next = next + 3 < KEYS ? next + 3 : KEYS;
+	}
+	map_fini(&m);
+}
+
+/* Keys that are a part of their values go with them. */
+static void map_borrows_keys(void **state)
+{
+	struct named {
+		int n;
+		char name[8];
+	} * one, *other;
+	struct map m = { .borrows_keys = true };
+	const char *key;
+	void *value;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		one = NEW(struct named);
+		snprintf(one->name, sizeof(one->name), "k%d", i);
+		assert_null(map_put(&m, one->name, one));
+	}
+	other = NEW(struct named);
+	snprintf(other->name, sizeof(other->name), "k%d", 50);
+	one = map_put(&m, other->name, other);
+	assert_string_equal(one->name, "k50");
+	free(one);
+	assert_ptr_equal(map_get(&m, "k50"), other);
+	for (size_t cursor = 0; map_next(&m, &cursor, &key, &value);) {
+		one = value;
+		assert_ptr_equal(key, one->name);
+		if (cursor % 2)
+			free(map_remove(&m, key));
+	}
+	assert_int_equal(m.count, 50);
+	for (size_t cursor = 0; map_next(&m, &cursor, NULL, &value);)
+		free(value);
+	map_fini(&m);
+}
+
+static void uuids_are_packed(void **state)
+{
+	static const char good[] = "01234567-89ab-cdef-fedc-ba9876543210";
+	static const char *const bad[] = { "",
+					   "01234567-89AB-cdef-fedc-ba9876543210",
+					   "0123456-789ab-cdef-fedc-ba9876543210",
+					   "01234567-89ab-cdef-fedc-ba987654321",
+					   "01234567-89ab-cdef-fedc-ba9876543210a",
+					   "01234567-89ab-cdef-fedc-ba987654321g",
+					   "0123456789abcdeffedcba98765432100000",
+					   "-01234567-89ab-cdef-fedc-ba987654321",
+					   "------------------------------------" };
+	uint8_t bytes[UUID_BYTES];
+	char text[UUID_TEXT];
+
+	(void)state;
+	assert_true(uuid_pack(good, bytes));
+	assert_int_equal(bytes[7], 0xef);
+	assert_string_equal(uuid_text(bytes, text), good);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(uuid_pack(bad[i], bytes));
+}
+
+/* What the bytes 0, 1, 2, … give by the key of the bytes 0 to 15. */
+static void siphash_agrees_with_others(void **state)
+{
+	static const struct {
+		size_t len;
+		uint64_t hash;
+	} cases[] = {
+		{ 0, 0xabac0158050fc4dc }, { 1, 0xc9f49bf37d57ca93 },  { 7, 0xd3927d989bb11140 },
+		{ 8, 0x369095118d299a8e }, { 15, 0xd320d86d2a519956 }, { 16, 0xcc4fdd1a7d908b66 },
+	};
+	static const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	uint8_t bytes[16];
+
+	(void)state;
+	for (uint8_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_true(siphash13(bytes, cases[i].len, key) == cases[i].hash);
 }
 
 static int int_compare(const void *a, const void *b)
@@ -395,6 +511,10 @@ int main(void)
 		cmocka_unit_test(str_parses_whole_numbers_only),
 		cmocka_unit_test(strv_splits_and_finds),
 		cmocka_unit_test(map_behaves_like_an_array),
+		cmocka_unit_test(map_walks_in_the_order_of_arrival),
+		cmocka_unit_test(map_borrows_keys),
+		cmocka_unit_test(uuids_are_packed),
+		cmocka_unit_test(siphash_agrees_with_others),
 		cmocka_unit_test(vec_keeps_order_on_remove),
 		cmocka_unit_test(vec_keeps_what_shall_stay),
 		cmocka_unit_test(fs_writes_reads_and_removes),

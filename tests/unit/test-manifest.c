@@ -11,12 +11,16 @@
 #define IN(text) ONE "    " text "\n"
 #define SPEC(text) ONE "  " text "\n"
 
+static const struct manifest_origin here = { "N1.Example", "file", "/m" };
+
 static Core__Pod *read_as(const char *text, const char *node, const char *path)
 {
 	Core__Pod *pod = NULL;
 	struct err e;
 
-	if (manifest_read(text, strlen(text), node, path, &pod, &e) < 0)
+	const struct manifest_origin origin = { node, "file", path };
+
+	if (manifest_read(text, strlen(text), &origin, &pod, &e) < 0)
 		fail_msg("%s\n%s", e.text, text);
 	return pod;
 }
@@ -29,8 +33,8 @@ static Core__Pod *read_pod(const char *text)
 static const struct {
 	const char *text, *says;
 } refused[] = {
-	{ "", "holds no fields" },
-	{ "just text", "holds no fields" },
+	{ "", "there are no fields" },
+	{ "just text", "there are no fields" },
 	{ "a: [", "line" },
 	{ "kind: Pod\nspec: {}", "apiVersion: must be v1, is \"\"" },
 	{ "apiVersion: v1\nkind: PodList\nitems: []", "kind: must be Pod, is \"PodList\"" },
@@ -168,8 +172,7 @@ static void refuses(void **state)
 		AUTO_PROTO Core__Pod *pod = NULL;
 		struct err e = { 0 };
 
-		if (manifest_read(refused[i].text, strlen(refused[i].text), "N1.Example", "/m",
-				  &pod, &e) == 0)
+		if (manifest_read(refused[i].text, strlen(refused[i].text), &here, &pod, &e) == 0)
 			fail_msg("taken: %s", refused[i].text);
 		assert_int_equal(e.code, ERR_INVALID);
 		if (!strstr(e.text, refused[i].says))
@@ -186,7 +189,7 @@ static void tells_everything(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(manifest_read(text, strlen(text), "n", "/m", &pod, &e), -1);
+	assert_int_equal(manifest_read(text, strlen(text), &here, &pod, &e), -1);
 	assert_non_null(strstr(e.text, "spec.restartPolicy: "));
 	assert_non_null(strstr(e.text, "; spec.containers[0].image: "));
 }
@@ -331,7 +334,7 @@ static void stamps(void **state)
 		     "spec: {containers: [{name: a, image: x}]}");
 
 	(void)state;
-	manifest_stamp(pod, "adopted", "2026-01-01T00:00:00Z");
+	manifest_stamp(pod, "file", "adopted", "2026-01-01T00:00:00Z");
 	assert_string_equal(pod->metadata->uid, "adopted");
 	assert_string_equal(annotation(pod, "kubernetes.io/config.hash"), "adopted");
 	assert_string_equal(annotation(pod, "kubernetes.io/config.source"), "file");
@@ -340,12 +343,50 @@ static void stamps(void **state)
 	assert_null(annotation(pod, "kubernetes.io/config.mirror"));
 }
 
+/* What a URL says: one pod or a list, all or nothing; node problems may evict such a pod. */
+static void lists(void **state)
+{
+	static const char two[] =
+	    "apiVersion: v1\nkind: PodList\nitems:\n"
+	    "- {metadata: {name: a}, spec: {containers: [{name: a, image: x}]}}\n"
+	    "- {metadata: {name: b}, spec: {containers: [{name: a, image: x}]}}\n";
+	static const char wrong[] =
+	    "apiVersion: v1\nkind: PodList\nitems:\n"
+	    "- {metadata: {name: a}, spec: {containers: [{name: a, image: x}]}}\n"
+	    "- {metadata: {name: b}, spec: {containers: [{name: a}]}}\n";
+	static const char none[] = "apiVersion: v1\nkind: PodList\n";
+	const struct manifest_origin url = { "n1", "http", "http://h/" };
+	Core__Pod **pods = NULL;
+	char uid[64];
+	struct err e;
+
+	(void)state;
+	assert_int_equal(manifest_read_list(ONE, strlen(ONE), &url, &pods, &e), 0);
+	assert_non_null(pods[0]);
+	assert_null(pods[1]);
+	assert_int_equal(pods[0]->spec->n_tolerations, 0);
+	uid_of(ONE, "n1", "http://h/", uid);
+	assert_string_not_equal(pods[0]->metadata->uid, uid);
+	manifest_list_free(pods);
+	assert_int_equal(manifest_read_list(two, strlen(two), &url, &pods, &e), 0);
+	assert_string_equal(pods[1]->metadata->name, "b-n1");
+	assert_null(pods[2]);
+	manifest_list_free(pods);
+	assert_int_equal(manifest_read_list(none, strlen(none), &url, &pods, &e), 0);
+	assert_null(pods[0]);
+	manifest_list_free(pods);
+	assert_int_equal(manifest_read_list(wrong, strlen(wrong), &url, &pods, &e), -1);
+	assert_string_equal(e.text, "items[1]: spec.containers[0].image: is required");
+	assert_int_equal(manifest_read_list("kind: Node", 10, &url, &pods, &e), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),  cmocka_unit_test(tells_everything),
 		cmocka_unit_test(fills_in), cmocka_unit_test(keeps),
 		cmocka_unit_test(identity), cmocka_unit_test(stamps),
+		cmocka_unit_test(lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,7 @@ enum http_lane { HTTP_LANE_MAIN, HTTP_LANE_HEARTBEAT, HTTP_LANE_COUNT };
 struct http_request {
 	const char *method, *path; /* path with its query */
 	const char *content_type, *accept, *authorization;
+	char *const *headers; /* more of them, "Name: value"; NULL-terminated, or NULL */
 	const void *body;
 	size_t body_len, body_max; /* body_max bounds the answer */
 	unsigned timeout_ms;       /* 0: none */
