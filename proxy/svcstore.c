@@ -50,14 +50,54 @@ void svcstore_init(struct svcstore *s, const char *node_name)
 {
 	*s = (struct svcstore){ .node_name = mem_strdup(node_name),
 				.services.borrows_keys = true,
-				.slices.borrows_keys = true };
+				.slices.borrows_keys = true,
+				.names.borrows_keys = true };
 	vec_push(&s->hints, (struct svchint){ .text = mem_strdup("|") });
+}
+
+/* Thousands of ports have the same few names. */
+struct portname {
+	struct map *pool;
+	size_t uses;
+	char text[];
+};
+
+static const char *take_name(struct svcstore *s, const char *text)
+{
+	struct portname *n;
+	size_t len;
+
+	if (str_empty(text))
+		return NULL;
+	n = map_get(&s->names, text);
+	if (!n) {
+		len = strlen(text) + 1;
+		n = mem_calloc(1, sizeof(*n) + len);
+		n->pool = &s->names;
+		memcpy(n->text, text, len);
+		map_put(&s->names, n->text, n);
+	}
+	n->uses++;
+	return n->text;
+}
+
+static void drop_name(const char *text)
+{
+	struct portname *n;
+
+	if (!text)
+		return;
+	n = (struct portname *)((char *)text - offsetof(struct portname, text));
+	if (--n->uses)
+		return;
+	map_remove(n->pool, n->text);
+	free(n);
 }
 
 static void free_ports(struct svcport *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		free(v[i].name);
+		drop_name(v[i].name);
 }
 
 static void free_addresses(struct svcaddresses *a)
@@ -114,7 +154,7 @@ static void free_service(struct svc *svc)
 static void free_slice(struct svcslice *slice)
 {
 	for (size_t i = 0; i < slice->n_ports; i++)
-		free(slice->ports[i].name);
+		drop_name(slice->ports[i].name);
 	free(slice->ports);
 	free(slice->endpoints);
 	free(slice);
@@ -130,6 +170,7 @@ void svcstore_fini(struct svcstore *s)
 		free_service(value);
 	map_fini(&s->slices);
 	map_fini(&s->services);
+	map_fini(&s->names);
 	map_fini(&s->hint_by_text);
 	for (size_t i = 0; i < s->hints.n; i++)
 		free(s->hints.v[i].text);
@@ -247,12 +288,7 @@ static void read_addresses(struct svc *svc, const Core__Service *o)
 	}
 }
 
-static char *port_name(const char *name)
-{
-	return str_empty(name) ? NULL : mem_strdup(name);
-}
-
-static void read_ports(struct svc *svc, const Core__ServiceSpec *spec)
+static void read_ports(struct svcstore *s, struct svc *svc, const Core__ServiceSpec *spec)
 {
 	for (size_t i = 0; i < spec->n_ports; i++) {
 		const Core__ServicePort *p = spec->ports[i];
@@ -266,7 +302,7 @@ static void read_ports(struct svc *svc, const Core__ServiceSpec *spec)
 				    str_or(p->protocol, ""), p->port);
 			continue;
 		}
-		port.name = port_name(p->name);
+		port.name = take_name(s, p->name);
 		vec_push(&svc->ports, port);
 	}
 	svc->ports.cap = svc->ports.n;
@@ -287,7 +323,7 @@ static void keep_ids(struct svc *svc, struct svcport *old, size_t n)
 		}
 		if (heir) {
 			memcpy(heir->id, old[i].id, sizeof(heir->id));
-			free(old[i].name);
+			drop_name(old[i].name);
 		} else {
 			vec_push(&svc->gone, old[i]);
 		}
@@ -331,7 +367,7 @@ struct svc *svcstore_put_service(struct svcstore *s, const Core__Service *o)
 	read_cluster_ips(svc, spec);
 	read_addresses(svc, o);
 	read_source_ranges(svc, spec);
-	read_ports(svc, spec);
+	read_ports(s, svc, spec);
 	keep_ids(svc, old, n_old);
 	return svc;
 }
@@ -502,7 +538,8 @@ static void read_endpoints(struct svcstore *s, struct svcslice *slice,
 	}
 }
 
-static void read_slice_ports(struct svcslice *slice, const Discovery__EndpointSlice *o)
+static void read_slice_ports(struct svcstore *s, struct svcslice *slice,
+			     const Discovery__EndpointSlice *o)
 {
 	slice->ports = mem_calloc(o->n_ports ? o->n_ports : 1, sizeof(*slice->ports));
 	for (size_t i = 0; i < o->n_ports; i++) {
@@ -511,9 +548,9 @@ static void read_slice_ports(struct svcslice *slice, const Discovery__EndpointSl
 
 		if (!proto || !p->has_port || p->port < 1 || p->port > 65535)
 			continue;
-		slice->ports[slice->n_ports++] = (struct svcsliceport){ .name = port_name(p->name),
-									.port = (uint16_t)p->port,
-									.proto = proto };
+		slice->ports[slice->n_ports++] = (struct svcsliceport){
+			.name = take_name(s, p->name), .port = (uint16_t)p->port, .proto = proto
+		};
 	}
 }
 
@@ -593,7 +630,7 @@ struct svc *svcstore_put_slice(struct svcstore *s, const Discovery__EndpointSlic
 	slice->svc = get_service(s, m->namespace_, service, true);
 	slice->next = slice->svc->slices;
 	slice->svc->slices = slice;
-	read_slice_ports(slice, o);
+	read_slice_ports(s, slice, o);
 	read_endpoints(s, slice, o);
 	s->endpoints += slice->n;
 	map_put(&s->slices, slice->key, slice);

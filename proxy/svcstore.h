@@ -19,7 +19,7 @@
 enum svc_policy { SVC_CLUSTER, SVC_LOCAL, SVC_POLICIES };
 
 struct svcport {
-	char *name; /* NULL: "" */
+	const char *name; /* of the store's; NULL: "" */
 	uint16_t port, node_port;
 	uint8_t proto; /* IPPROTO_TCP, … */
 	/* The data plane's: ids of the endpoint lists, 0: none. They outlive a replacement of the
@@ -28,7 +28,7 @@ struct svcport {
 };
 
 struct svcsliceport {
-	char *name; /* NULL: "" */
+	const char *name; /* of the store's; NULL: "" */
 	uint16_t port;
 	uint8_t proto;
 };
@@ -87,12 +87,14 @@ struct svchint {
 struct svcstore {
 	char *node_name, *zone;
 	struct map services, slices; /* their keys are those of the values */
+	struct map names;            /* of ports, each once */
 	VEC(struct svchint) hints;   /* the first is for those that have none */
 	VEC(uint16_t) free_hints;
 	struct map hint_by_text;
 	uint64_t endpoints;
 };
 
+/* The store stays where it is. */
 void svcstore_init(struct svcstore *s, const char *node_name);
 void svcstore_fini(struct svcstore *s);
 /* Names of ports that went are let go, once their ids were released. */
