@@ -1,4 +1,4 @@
-/* Makes the kernel forget UDP connections (contract in conntrack.h). Effect. */
+/* The kernel's connections (contract in conntrack.h). Effect. */
 #include "conntrack.h"
 
 #include <arpa/inet.h>
@@ -45,7 +45,7 @@ static int take_entry(void *ctx, const struct nlmsghdr *h, size_t len, struct er
 }
 
 /* The kernel passes over all but UDP, if it can. */
-static int dump(struct nftio *io, enum dataplane_family f, bool filter, struct sweep *s,
+static int dump(struct nftio *io, enum dataplane_family f, bool filter, nftio_fn *fn, void *ctx,
 		struct err *e)
 {
 	uint8_t space[256] = { 0 };
@@ -63,7 +63,7 @@ static int dump(struct nftio *io, enum dataplane_family f, bool filter, struct s
 		mnl_attr_put_u32(h, CTA_FILTER_REPLY_FLAGS, 0);
 		mnl_attr_nest_end(h, flags);
 	}
-	return nftio_request(io, h, take_entry, s, e);
+	return nftio_request(io, h, fn, ctx, e);
 }
 
 static int forget(struct nftio *io, enum dataplane_family f, const struct ctentry *entry,
@@ -85,11 +85,11 @@ int conntrack_sweep(struct nftio *io, enum dataplane_family f, const struct ctpl
 		    struct err *e)
 {
 	struct sweep s = { .plan = plan, .node_ips = node_ips, .n_node_ips = n_node_ips };
-	int r = dump(io, f, true, &s, e);
+	int r = dump(io, f, true, take_entry, &s, e);
 
 	if (r < 0) {
 		s.stale.n = 0;
-		r = dump(io, f, false, &s, e);
+		r = dump(io, f, false, take_entry, &s, e);
 	}
 	/* gone by itself is as good */
 	for (size_t i = 0; r == 0 && i < s.stale.n; i++) {
@@ -100,4 +100,27 @@ int conntrack_sweep(struct nftio *io, enum dataplane_family f, const struct ctpl
 	}
 	vec_fini(&s.stale);
 	return r < 0 ? err_wrap(e, "clean up UDP connections") : 0;
+}
+
+static int note_older(void *ctx, const struct nlmsghdr *h, size_t len, struct err *e)
+{
+	struct ctentry entry;
+
+	(void)e;
+	if (ctentry_parse(h, len, &entry))
+		older_note(ctx, &entry);
+	return 0;
+}
+
+int conntrack_older(struct nftio *io, enum dataplane_family f, struct older *ret, struct err *e)
+{
+	struct older o = { .family = f };
+
+	if (dump(io, f, false, note_older, &o, e) < 0) {
+		older_fini(&o);
+		return err_wrap(e, "read connections");
+	}
+	older_settle(&o);
+	*ret = o;
+	return 0;
 }

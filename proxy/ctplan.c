@@ -148,14 +148,19 @@ static bool read_port(const struct nlattr *proto, uint16_t type, uint16_t *ret)
 static bool read_original(const struct nlattr *tuple, struct ctentry *e)
 {
 	const struct nlattr *proto = child(tuple, CTA_TUPLE_PROTO, 0);
-	const struct nlattr *number = child(proto, CTA_PROTO_NUM, 1);
+	const struct nlattr *number = child(proto, CTA_PROTO_NUM, 1), *zone;
 
 	if (!number || mnl_attr_get_payload_len(tuple) > sizeof(e->tuple))
 		return false;
 	e->proto = mnl_attr_get_u8(number);
 	e->tuple_len = mnl_attr_get_payload_len(tuple);
 	memcpy(e->tuple, mnl_attr_get_payload(tuple), e->tuple_len);
-	return read_addr(child(tuple, CTA_TUPLE_IP, 0), CTA_IP_V4_DST, CTA_IP_V6_DST, &e->to) &&
+	zone = child(tuple, CTA_TUPLE_ZONE, sizeof(e->original_zone));
+	if (zone)
+		e->original_zone = mnl_attr_get_u16(zone);
+	return read_addr(child(tuple, CTA_TUPLE_IP, 0), CTA_IP_V4_SRC, CTA_IP_V6_SRC, &e->client) &&
+	       read_port(proto, CTA_PROTO_SRC_PORT, &e->client_port) &&
+	       read_addr(child(tuple, CTA_TUPLE_IP, 0), CTA_IP_V4_DST, CTA_IP_V6_DST, &e->to) &&
 	       read_port(proto, CTA_PROTO_DST_PORT, &e->to_port);
 }
 
@@ -163,6 +168,14 @@ static bool read_reply(const struct nlattr *tuple, struct ctentry *e)
 {
 	return read_addr(child(tuple, CTA_TUPLE_IP, 0), CTA_IP_V4_SRC, CTA_IP_V6_SRC, &e->from) &&
 	       read_port(child(tuple, CTA_TUPLE_PROTO, 0), CTA_PROTO_SRC_PORT, &e->from_port);
+}
+
+static uint8_t read_state(const struct nlattr *info)
+{
+	const struct nlattr *state =
+	    child(child(info, CTA_PROTOINFO_TCP, 0), CTA_PROTOINFO_TCP_STATE, 1);
+
+	return state ? mnl_attr_get_u8(state) : 0;
 }
 
 bool ctentry_parse(const struct nlmsghdr *h, size_t len, struct ctentry *ret)
@@ -181,6 +194,8 @@ bool ctentry_parse(const struct nlmsghdr *h, size_t len, struct ctentry *ret)
 			reply = attr;
 		else if (mnl_attr_get_type(attr) == CTA_ID && mnl_attr_get_payload_len(attr) == 4)
 			e.id = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == CTA_PROTOINFO)
+			e.tcp_state = read_state(attr);
 		else if (mnl_attr_get_type(attr) == CTA_ZONE && mnl_attr_get_payload_len(attr) == 2)
 			e.zone = mnl_attr_get_u16(attr);
 	}

@@ -29,12 +29,13 @@ enum { CTENTRY_TUPLE_MAX = 128 };
 
 struct ctentry {
 	uint8_t proto;
-	struct addr to, from; /* as the client sees it, and where replies come from */
-	uint16_t to_port, from_port;
+	struct addr client, to, from; /* `to` as the client sees it; where replies come from */
+	uint16_t client_port, to_port, from_port;
 	uint8_t tuple[CTENTRY_TUPLE_MAX]; /* the original direction, as the kernel gave it */
 	size_t tuple_len;
-	uint32_t id; /* in network order; 0: none */
-	uint16_t zone;
+	uint32_t id;                  /* in network order; 0: none */
+	uint16_t zone, original_zone; /* of both directions; of that one alone */
+	uint8_t tcp_state;            /* TCP_CONNTRACK_…; 0: not told */
 };
 
 /* node_ips: where node ports are served; with none, a connection counts as one to a node port only

@@ -20,6 +20,7 @@
 #include "nftio.h"
 #include "program.h"
 #include "svcexplain.h"
+#include "zonecheck.h"
 
 enum {
 	FULL_USEC = 3600 * (int64_t)USEC_PER_SEC, /* even if all seems well */
@@ -49,7 +50,7 @@ struct dataplane {
 	char *node_name, *local_interface;
 	enum dataplane_local local;
 	char **cluster_cidrs, **node_port_addresses;
-	bool masquerade_all;
+	bool masquerade_all, zones;
 	uint32_t masquerade_mark;
 	int64_t min_sync_usec, sync_usec;
 	/* the own node */
@@ -146,6 +147,7 @@ static void configure_family(struct dataplane *d, enum dataplane_family f)
 				       .local_interface = d->local_interface,
 				       .masquerade_all = d->masquerade_all,
 				       .all_node_ports = covers_all(d, f),
+				       .zones = d->zones,
 				       .masquerade_mark = d->masquerade_mark };
 	struct program_node node = { .node_ip = fam->node_ip };
 	struct err e;
@@ -259,6 +261,7 @@ int dataplane_new(sd_event *loop, const struct dataplane_settings *settings,
 		dataplane_free(d);
 		return -1;
 	}
+	d->zones = zonecheck_possible(d->io);
 	r = sd_event_add_time(loop, &d->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC, on_timer,
 			      d);
 	if (r < 0 || sd_event_source_set_enabled(d->timer, SD_EVENT_OFF) < 0) {
@@ -707,6 +710,10 @@ void dataplane_start(struct dataplane *d)
 		return;
 	d->started = true;
 	check_bridges(d);
+	if (!d->zones)
+		log_warning(
+		    "the kernel has no CONFIG_NF_CONNTRACK_ZONES: a client that reaches one "
+		    "endpoint by two nodes needs two source ports");
 	d->full_at_usec = clock_mono_usec() + FULL_USEC;
 	arm(d);
 }

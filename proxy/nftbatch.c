@@ -2,6 +2,7 @@
 #include "nftbatch.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
@@ -15,6 +16,7 @@
 
 /* A nested attribute's length has 16 bits; one element takes far less than the rest. */
 enum { MESSAGE_MAX = 65536, ELEMENTS_MAX = 60000 };
+#define IDLE_MSEC (SKEL_IDLE_SEC * UINT64_C(1000))
 
 static struct nlmsghdr *message(struct nftbatch *b, uint16_t type, uint16_t flags, uint8_t family)
 {
@@ -277,7 +279,9 @@ static void put_element(struct nlmsghdr *h, enum nft_op op, const struct nftref 
 		memcpy(end, e->key, fixed);
 		memcpy(end + fixed, e->data, e->data_len);
 		put_value(h, NFTA_SET_ELEM_KEY_END, end, e->key_len);
-	} else if (op == NFT_ADD && e->data_len) {
+	} else if (op == NFT_ADD && nftref_fades(e)) {
+		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(IDLE_MSEC));
+	} else if (op == NFT_ADD && e->data_len && !nftset_fades(e->set)) {
 		put_value(h, NFTA_SET_ELEM_DATA, e->data, e->data_len);
 	}
 	mnl_attr_nest_end(h, elem);
@@ -306,11 +310,57 @@ static void add_set_elements(struct nftbatch *b, enum dataplane_family f, enum n
 		close_elements(b, h, nest);
 }
 
+/* What expires may be gone when it is to be deleted, which is an error: it is added before. */
+static void revive(struct nftbatch *b, enum dataplane_family f, const struct nftlist *list)
+{
+	struct nftref e;
+
+	for (size_t at = 0; nftlist_next(list, f, &at, &e);) {
+		struct nlattr *nest;
+		struct nlmsghdr *h;
+
+		if (!nftref_fades(&e))
+			continue;
+		h = open_elements(b, f, NFT_ADD, nftset_info(e.set)->name, &nest);
+		put_element(h, NFT_ADD, &e);
+		close_elements(b, h, nest);
+	}
+}
+
 void nftbatch_elements(struct nftbatch *b, enum dataplane_family f, enum nft_op op,
 		       const struct nftlist *list)
 {
+	if (op == NFT_DELETE)
+		revive(b, f, list);
 	for (unsigned set = 0; set < NFTSET_COUNT && list->n; set++)
 		add_set_elements(b, f, op, list, set);
+}
+
+void nftbatch_older(struct nftbatch *b, const struct older *o)
+{
+	struct nlmsghdr *h = nft(b, NFT_MSG_DELSETELEM, 0, o->family);
+	struct nlattr *nest = NULL;
+
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, SKEL_OLDER);
+	nftbatch_done(b, h);
+	h = NULL;
+	for (size_t i = 0; i < o->conns.n; i++) {
+		struct nlattr *elem;
+
+		if (h && h->nlmsg_len > ELEMENTS_MAX) {
+			close_elements(b, h, nest);
+			h = NULL;
+		}
+		if (!h)
+			h = open_elements(b, o->family, NFT_ADD, SKEL_OLDER, &nest);
+		elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+		put_value(h, NFTA_SET_ELEM_KEY, o->conns.v[i].key, older_key_len(o->family));
+		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(IDLE_MSEC));
+		mnl_attr_nest_end(h, elem);
+	}
+	if (h)
+		close_elements(b, h, nest);
 }
 
 /* Errors */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nftdiff.h"
+#include "older.h"
 #include "skeleton.h"
 
 struct nftbatch {
@@ -30,6 +31,9 @@ void nftbatch_replace_rules(struct nftbatch *b, const struct skeleton *s, const 
 /* Messages of at most 64 kB. */
 void nftbatch_elements(struct nftbatch *b, enum dataplane_family f, enum nft_op op,
 		       const struct nftlist *list);
+
+/* Connections that stay without a zone, in place of all that are there. */
+void nftbatch_older(struct nftbatch *b, const struct older *o);
 
 /* What the message with that number was about, for errors: "services 10.96.0.1 . tcp . 443".
  * offset: of the attribute that the kernel blames within the message, 0: not told. */

@@ -12,6 +12,7 @@
 #define M NFT_TYPE_MARK
 #define D NFT_TYPE_DEVICE
 #define E NFT_TYPE_ETHER
+#define F NFT_TYPE_FADING
 static const struct nftset_info infos[NFTSET_COUNT] = {
 	[NFTSET_SERVICES] = { "services", { A, P, T }, { I }, 0 },
 	[NFTSET_EXTERNAL] = { "external", { A, P, T }, { I }, 0 },
@@ -29,6 +30,9 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 	[NFTSET_DIRECT] = { "direct", { D, E, A }, { 0 }, 1 },
 	[NFTSET_SYMMETRIC] = { "symmetric", { D, A }, { 0 }, 1 },
 	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, 2 },
+	[NFTSET_ZONED] = { "zoned", { D, E }, { F }, 0 },
+	[NFTSET_HOME] = { "home", { E, A }, { 0 }, 1 },
+	[NFTSET_WAYS] = { "ways", { M, D }, { 0 }, 0 },
 };
 #undef A
 #undef P
@@ -38,6 +42,7 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 #undef M
 #undef D
 #undef E
+#undef F
 
 bool nftset_is_pointee(enum nftset set)
 {
@@ -52,6 +57,11 @@ bool nftset_is_shared(enum nftset set)
 bool nftset_is_front(enum nftset set)
 {
 	return set <= NFTSET_NODE_PORTS_EXTERNAL;
+}
+
+bool nftset_fades(enum nftset set)
+{
+	return infos[set].data[0] == NFT_TYPE_FADING;
 }
 
 const struct nftset_info *nftset_info(enum nftset set)
@@ -71,6 +81,8 @@ size_t nft_type_len(enum nft_type t, enum dataplane_family f)
 		return 0;
 	case NFT_TYPE_ADDR:
 		return nft_addr_len(f);
+	case NFT_TYPE_FADING:
+		return 1;
 	case NFT_TYPE_ETHER:
 		return 8;
 	default:
@@ -143,7 +155,7 @@ bool nftlist_next(const struct nftlist *l, enum dataplane_family f, size_t *offs
 	return true;
 }
 
-static int elem_compare(const void *a, const void *b)
+int nftelem_compare(const void *a, const void *b)
 {
 	const struct nftelem *x = a, *y = b;
 
@@ -158,7 +170,7 @@ void nftlist_pack(nftelems *v, enum dataplane_family f, struct nftlist *ret)
 	uint8_t *at;
 
 	if (v->n)
-		qsort(v->v, v->n, sizeof(*v->v), elem_compare);
+		qsort(v->v, v->n, sizeof(*v->v), nftelem_compare);
 	for (size_t i = 0; i < v->n; i++)
 		l.len += 1 + nftset_key_len(v->v[i].set, f) + nftset_data_len(v->v[i].set, f);
 	at = l.p = mem_calloc(l.len ? l.len : 1, 1);
@@ -166,7 +178,7 @@ void nftlist_pack(nftelems *v, enum dataplane_family f, struct nftlist *ret)
 		const struct nftelem *e = &v->v[i];
 		size_t key = nftset_key_len(e->set, f), data = nftset_data_len(e->set, f);
 
-		if (i && !elem_compare(e, e - 1))
+		if (i && !nftelem_compare(e, e - 1))
 			continue;
 		*at++ = (uint8_t)e->set;
 		memcpy(at, e->key, key);
@@ -309,6 +321,8 @@ void nftref_print(const struct nftref *e, enum dataplane_family f, struct str *o
 			str_append(out, i ? " . " : " to ");
 			print_addr(e->data + i * nft_addr_len(f), f, out);
 		}
+	} else if (nftset_fades(e->set)) {
+		str_append(out, e->data_len && e->data[0] ? " expires" : "");
 	} else if (e->data_len) {
 		str_append(out, " : ");
 		print_fields(info->data, ARRAY_SIZE(info->data), e->data, f, out);

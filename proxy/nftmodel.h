@@ -39,6 +39,10 @@ enum nftset {
 			       * answered without a mark */
 	NFTSET_SYMMETRIC,     /* device (big endian), first addr … last addr: not masqueraded */
 	NFTSET_SAME_NODE,     /* first addr … last addr, twice: of one other node */
+	NFTSET_ZONED,         /* device, Ethernet address, fading: of a node whose connections for
+			       * others are kept apart */
+	NFTSET_HOME,          /* Ethernet address, first addr … last addr: of that node itself */
+	NFTSET_WAYS,          /* the part of a mark that says so, device: it leads there */
 	NFTSET_COUNT
 };
 
@@ -60,7 +64,8 @@ enum nft_type {
 	NFT_TYPE_SLOT,
 	NFT_TYPE_MARK,
 	NFT_TYPE_DEVICE,
-	NFT_TYPE_ETHER
+	NFT_TYPE_ETHER,
+	NFT_TYPE_FADING /* in place of data that the kernel has: whether the element expires */
 };
 
 struct nftset_info {
@@ -71,7 +76,9 @@ struct nftset_info {
 const struct nftset_info *nftset_info(enum nftset set);
 size_t nftset_key_len(enum nftset set, enum dataplane_family f);
 size_t nftset_data_len(enum nftset set, enum dataplane_family f);
-size_t nft_type_len(enum nft_type t, enum dataplane_family f); /* padded to registers of 4 */
+bool nftset_fades(enum nftset set);
+/* Padded to registers of 4, but for what the kernel does not see. */
+size_t nft_type_len(enum nft_type t, enum dataplane_family f);
 
 enum { NFT_KEY_MAX = 40, NFT_DATA_MAX = 32 };
 
@@ -119,6 +126,7 @@ struct nftref {
 	size_t raw_len;
 };
 typedef VEC(struct nftelem) nftelems;
+int nftelem_compare(const void *a, const void *b); /* set and key */
 
 void nftlist_fini(struct nftlist *l);
 /* *offset starts at 0; false at the end. */
@@ -132,6 +140,11 @@ void nftlist_union(const struct nftlist *const *lists, size_t n, enum dataplane_
 		   struct nftlist *ret);
 int nftref_compare(const struct nftref *a, const struct nftref *b); /* set and key */
 bool nftlist_equal(const struct nftlist *a, const struct nftlist *b);
+
+static inline bool nftref_fades(const struct nftref *e)
+{
+	return nftset_fades(e->set) && e->data[0];
+}
 
 /* Set and key as text without spaces, for maps. */
 enum { NFT_KEY_TEXT = 2 + 4 * ((NFT_KEY_MAX + 2) / 3) };

@@ -36,6 +36,15 @@ static bool read_interval_end(const struct nftattrs *a, struct nftelem *e, size_
 	return end;
 }
 
+/* In milliseconds, network order; 0: it does not expire. */
+static uint64_t read_timeout(const struct nftattrs *a)
+{
+	const struct nlattr *attr = a->of[NFTA_SET_ELEM_TIMEOUT];
+
+	return attr && mnl_attr_get_payload_len(attr) == sizeof(uint64_t) ? mnl_attr_get_u64(attr)
+									  : 0;
+}
+
 static bool read_element(enum nftset set, enum dataplane_family f, const struct nlattr *elem,
 			 bool key_only, struct nftelem *ret)
 {
@@ -51,7 +60,9 @@ static bool read_element(enum nftset set, enum dataplane_family f, const struct 
 	memcpy(e.key, data, key_len);
 	if (nftset_info(set)->ranges && !read_interval_end(&a, &e, key_len, data_len))
 		return false;
-	if (!nftset_info(set)->ranges && data_len && !key_only) {
+	if (nftset_fades(set)) {
+		e.data[0] = read_timeout(&a) != 0;
+	} else if (!nftset_info(set)->ranges && data_len && !key_only) {
 		data = nftattr_value(a.of[NFTA_SET_ELEM_DATA], data_len);
 		if (!data)
 			return false;
@@ -103,8 +114,9 @@ static int parse_elements(struct nftdump *d, const struct nftattrs *a, struct er
 	struct nftsetdef def;
 	size_t set = find_set(a->of[NFTA_SET_ELEM_LIST_SET], d->family, &def);
 
-	/* what clients are remembered is the kernel's own */
-	if (!list || set == NFTSETS_COUNT || str_eq(def.name, SKEL_AFFINITY))
+	/* what clients and connections are remembered is the kernel's own */
+	if (!list || set == NFTSETS_COUNT || str_eq(def.name, SKEL_AFFINITY) ||
+	    str_eq(def.name, SKEL_OLDER))
 		return 0;
 	mnl_attr_for_each_nested(elem, list)
 	{

@@ -10,6 +10,7 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/if_ether.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -138,7 +139,8 @@ static void update(struct nftnl_rule *r, const struct skelop *o)
 
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, reg(o->a));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, reg(o->b));
+	if (o->op == SKEL_UPDATE)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, reg(o->b));
 	nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, (uint64_t)o->c * 1000);
 	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, o->name);
 }
@@ -193,6 +195,15 @@ static void ct(struct nftnl_rule *r, uint32_t key, uint16_t which, uint32_t w)
 	nftnl_expr_set_u32(e, which, reg(w));
 }
 
+static void set_zone(struct nftnl_rule *r, uint32_t w)
+{
+	struct nftnl_expr *e = expr(r, "ct");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_ZONE);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_SREG, reg(w));
+}
+
 static void load_other(struct nftnl_rule *r, const struct skelop *o)
 {
 	static const uint32_t zero;
@@ -230,8 +241,9 @@ static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struc
 	case SKEL_LOAD_SADDR:
 		load_addr(r, f, o->op == SKEL_LOAD_SADDR, o->a);
 		return true;
+	case SKEL_LOAD_SPORT:
 	case SKEL_LOAD_DPORT:
-		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, o->a);
+		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, o->op == SKEL_LOAD_SPORT ? 0 : 2, 2, o->a);
 		return true;
 	case SKEL_LOAD_PROTO:
 		meta(r, NFT_META_L4PROTO, NFTNL_EXPR_META_DREG, o->a);
@@ -254,6 +266,10 @@ static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struc
 	case SKEL_LOAD_ETHER_SADDR:
 		payload(r, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source), ETH_ALEN,
 			o->a);
+		return true;
+	case SKEL_LOAD_ETHER_SADDR_END:
+		payload(r, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source) + ETH_ALEN - 2,
+			2, o->a);
 		return true;
 	case SKEL_LOAD_CT_STATUS:
 	case SKEL_LOAD_CT_MARK:
@@ -290,6 +306,7 @@ static void add_action(struct nftnl_rule *r, enum dataplane_family f, const stru
 {
 	switch (o->op) {
 	case SKEL_UPDATE:
+	case SKEL_REFRESH:
 		update(r, o);
 		break;
 	case SKEL_SET_PRIORITY:
@@ -303,6 +320,9 @@ static void add_action(struct nftnl_rule *r, enum dataplane_family f, const stru
 		break;
 	case SKEL_SET_CT_MARK:
 		ct(r, NFT_CT_MARK, NFTNL_EXPR_CT_SREG, o->a);
+		break;
+	case SKEL_SET_CT_ZONE:
+		set_zone(r, o->a);
 		break;
 	case SKEL_DNAT:
 		dnat(r, f, o->a);

@@ -3,6 +3,7 @@
 
 #include <linux/netfilter/nf_tables.h>
 
+#include "older.h"
 #include "skeleton.h"
 
 /* nft's numbers of its types; a concatenation is 6 bits a field. */
@@ -39,6 +40,7 @@ static uint32_t type_number(enum nft_type t, enum dataplane_family f)
 		return TYPE_ETHER;
 	case NFT_TYPE_ID:
 		return TYPE_CLASSID;
+	case NFT_TYPE_FADING:
 	case NFT_TYPE_NONE:
 		break;
 	}
@@ -59,10 +61,19 @@ static void describe(const enum nft_type *types, size_t n, enum dataplane_family
 static void static_set(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 {
 	static const char *const names[] = { SKEL_CLASSES, SKEL_STICKY_CLASSES, SKEL_TIMEOUTS,
-					     SKEL_AFFINITY };
+					     SKEL_AFFINITY, SKEL_OLDER };
 	static const enum nft_type client[] = { NFT_TYPE_ID, NFT_TYPE_ADDR };
 
+	static const enum nft_type connection[] = { NFT_TYPE_ADDR, NFT_TYPE_ADDR, NFT_TYPE_PROTO,
+						    NFT_TYPE_PORT, NFT_TYPE_PORT };
+
 	ret->name = names[i];
+	if (i == 4) {
+		describe(connection, ARRAY_SIZE(connection), f, &ret->key_type, &ret->key_len);
+		ret->flags = NFT_SET_TIMEOUT | NFT_SET_EVAL;
+		ret->size = 2 * OLDER_MAX;
+		return;
+	}
 	ret->flags = NFT_SET_MAP;
 	if (i < 3) {
 		describe(client, 1, f, &ret->key_type, &ret->key_len);
@@ -89,7 +100,10 @@ void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 	info = nftset_info((enum nftset)i);
 	ret->name = info->name;
 	describe(info->key, ARRAY_SIZE(info->key), f, &ret->key_type, &ret->key_len);
-	describe(info->data, ARRAY_SIZE(info->data), f, &ret->data_type, &ret->data_len);
+	if (nftset_fades((enum nftset)i))
+		ret->flags |= NFT_SET_TIMEOUT;
+	else
+		describe(info->data, ARRAY_SIZE(info->data), f, &ret->data_type, &ret->data_len);
 	ret->key_host = info->key[0] == NFT_TYPE_ID && !info->key[1];
 	ret->data_host = info->data[0] == NFT_TYPE_ID || info->data[0] == NFT_TYPE_MARK;
 	if (ret->data_len)

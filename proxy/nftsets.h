@@ -7,7 +7,7 @@
 
 #include "nftmodel.h"
 
-enum { NFTSETS_COUNT = NFTSET_COUNT + 4 };
+enum { NFTSETS_COUNT = NFTSET_COUNT + 5 };
 
 struct nftsetdef {
 	const char *name;
@@ -19,5 +19,5 @@ struct nftsetdef {
 	    data_host; /* a number of this machine's byte order, alone: nft wants to know */
 };
 
-/* The element sets come first, then classes, sticky-classes, timeouts, affinity. */
+/* The element sets come first, then classes, sticky-classes, timeouts, affinity, older. */
 void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret);

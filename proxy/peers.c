@@ -216,11 +216,38 @@ static struct prefix host_prefix(const struct addr *a)
 	return prefix_of(a, (uint8_t)(8 * a->len));
 }
 
+static void add_home(struct peers *p, const uint8_t *mac, const struct prefix *from)
+{
+	struct peers_home h = { .from = *from };
+
+	memcpy(h.mac, mac, MAC_BYTES);
+	vec_push(&p->home, h);
+}
+
+/* No route is asked for: one that is away for a moment must not make a difference. */
+static void add_homes(struct peers *p, const uint8_t *mac, const struct peers_node *n)
+{
+	/* of a link nobody passes them on */
+	static const struct prefix link_local = { .addr = { .len = 16, .b = { 0xfe, 0x80 } },
+						  .bits = 10 };
+
+	add_home(p, mac, &link_local);
+	for (size_t i = 0; i < n->pod_cidrs.n; i++)
+		add_home(p, mac, &n->pod_cidrs.v[i]);
+	for (size_t i = 0; i < n->addresses.n + n->others.n; i++) {
+		struct prefix host = host_prefix(
+		    i < n->addresses.n ? &n->addresses.v[i] : &n->others.v[i - n->addresses.n]);
+
+		add_home(p, mac, &host);
+	}
+}
+
 /* The node's own packets and its pods' are answered over the same way without our help. */
 static void add_identity(const struct peers_input *in, struct peers *p, int dev, const uint8_t *mac,
 			 const struct peers_node *n)
 {
 	add_sender(p, dev, mac, n);
+	add_homes(p, mac, n);
 	for (size_t i = 0; i < n->pod_cidrs.n; i++)
 		add_direct(in, p, dev, mac, &n->pod_cidrs.v[i]);
 	for (size_t i = 0; i < n->addresses.n; i++) {
@@ -411,6 +438,14 @@ static int direct_cmp(const void *a, const void *b)
 	return r ? r : prefix_cmp(&x->from, &y->from);
 }
 
+static int home_cmp(const void *a, const void *b)
+{
+	const struct peers_home *x = a, *y = b;
+	int r = memcmp(x->mac, y->mac, MAC_BYTES);
+
+	return r ? r : prefix_cmp(&x->from, &y->from);
+}
+
 static int target_cmp(const void *a, const void *b)
 {
 	const struct peers_target *x = a, *y = b;
@@ -443,6 +478,11 @@ static bool direct_within(const struct peers_direct *outer, const struct peers_d
 {
 	return !same_cmp(outer->dev, outer->mac, inner->dev, inner->mac) &&
 	       within(&outer->from, &inner->from);
+}
+
+static bool home_within(const struct peers_home *outer, const struct peers_home *inner)
+{
+	return !memcmp(outer->mac, inner->mac, MAC_BYTES) && within(&outer->from, &inner->from);
 }
 
 static bool target_within(const struct peers_target *outer, const struct peers_target *inner)
@@ -483,6 +523,7 @@ void peers_make(const struct peers_input *in, struct peers *ret)
 	}
 	vec_sort_unique(&p.senders, sender_cmp);
 	SORT_DISJOINT(&p.direct, direct_cmp, direct_within);
+	SORT_DISJOINT(&p.home, home_cmp, home_within);
 	SORT_DISJOINT(&p.symmetric, target_cmp, target_within);
 	SORT_DISJOINT(&p.same_node, pair_cmp, pair_within);
 	*ret = p;
@@ -502,6 +543,7 @@ void peers_copy(const struct peers *from, struct peers *ret)
 	COPY(&from->senders, &p.senders);
 	COPY(&from->gone, &p.gone);
 	COPY(&from->direct, &p.direct);
+	COPY(&from->home, &p.home);
 	COPY(&from->symmetric, &p.symmetric);
 	COPY(&from->same_node, &p.same_node);
 	*ret = p;
@@ -525,8 +567,8 @@ bool peers_equal(const struct peers *a, const struct peers *b)
 {
 	bool same = a->mask == b->mask && !memcmp(a->slot, b->slot, sizeof(a->slot)) &&
 		    SAME(a, b, senders, sender_cmp) && SAME(a, b, gone, gone_cmp) &&
-		    SAME(a, b, direct, direct_cmp) && SAME(a, b, symmetric, target_cmp) &&
-		    SAME(a, b, same_node, pair_cmp);
+		    SAME(a, b, direct, direct_cmp) && SAME(a, b, home, home_cmp) &&
+		    SAME(a, b, symmetric, target_cmp) && SAME(a, b, same_node, pair_cmp);
 
 	for (size_t i = 0; same && i < a->senders.n; i++)
 		same = a->senders.v[i].mark == b->senders.v[i].mark;
@@ -538,6 +580,7 @@ void peers_fini(struct peers *p)
 	vec_fini(&p->senders);
 	vec_fini(&p->gone);
 	vec_fini(&p->direct);
+	vec_fini(&p->home);
 	vec_fini(&p->symmetric);
 	vec_fini(&p->same_node);
 	strv_free(p->incapable);

@@ -80,6 +80,11 @@ struct peers_direct {
 	uint8_t mac[MAC_BYTES];
 	struct prefix from;
 };
+/* Sources that are the node's own, whatever device they come by. */
+struct peers_home {
+	uint8_t mac[MAC_BYTES];
+	struct prefix from;
+};
 /* Over that device nothing is masqueraded toward these. */
 struct peers_target {
 	int dev;
@@ -108,6 +113,7 @@ struct peers {
 	VEC(struct peers_sender) senders;    /* sorted by device and address */
 	VEC(struct peermark) gone;           /* no sender's any more; connections may carry them */
 	VEC(struct peers_direct) direct;     /* sorted; those of one sender disjoint */
+	VEC(struct peers_home) home;         /* sorted; those of one address disjoint */
 	VEC(struct peers_target) symmetric;  /* sorted; those of one device disjoint */
 	VEC(struct peers_pair) same_node;    /* sorted, disjoint */
 	char **incapable;                    /* strv of sentences: who is masqueraded to, and why */

@@ -8,8 +8,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conntrack.h"
 #include "graves.h"
 #include "ids.h"
+#include "linger.h"
 #include "ruleset.h"
 
 /* How long what packets may still be led to stays. */
@@ -574,19 +576,21 @@ static void rebuild(struct program *p, struct svc *svc)
 	release_gone(p, svc);
 }
 
-/* What the node itself adds: the addresses that serve node ports, and what is known of others. */
-static void rebuild_node(struct program *p)
+/* What the node itself adds: the addresses that serve node ports, and what is known of others.
+ * have: what was read of the kernel's table, empty when it was not, or when there is none. */
+static void rebuild_node(struct program *p, const struct nftlist *have)
 {
 	nftelems elems = { 0 };
 	struct nftlist fresh;
 
-	if (!p->node_changed)
+	if (!p->node_changed && p->trusted)
 		return;
 	p->node_changed = false;
 	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
 		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
 	if (p->peers)
 		ruleset_peers(p->peers, p->family, &elems);
+	linger(have->n ? have : &p->node_list, p->family, &elems);
 	nftlist_pack(&elems, p->family, &fresh);
 	nftdiff(&p->node_list, &fresh, p->family, plan_change, p);
 	nftlist_fini(&p->node_list);
@@ -746,10 +750,59 @@ static void frame_compare(struct frame *f, const struct program *p, const struct
 		free(TAKE(f->chains));
 }
 
+static bool frame_replaces(const struct frame *f, const char *chain)
+{
+	for (size_t i = 0; i < f->skel.chains.n; i++) {
+		if (f->chains[i] && str_eq(f->skel.chains.v[i].name, chain))
+			return true;
+	}
+	return false;
+}
+
 static void frame_fini(struct frame *f)
 {
 	skeleton_fini(&f->skel);
 	free(f->chains);
+}
+
+static bool has_key(const struct program *p, const struct nftlist *list, const struct nftref *e)
+{
+	struct nftref r;
+
+	for (size_t at = 0; nftlist_next(list, p->family, &at, &r);) {
+		if (!nftref_compare(&r, e))
+			return true;
+	}
+	return false;
+}
+
+/* Whether packets will have a zone that had none until now. */
+static bool zones_grow(const struct program *p, const struct frame *f)
+{
+	const struct nftlist *deleted = &p->plan.op[NFT_DELETE];
+	bool grow = f->anew || (f->chains && frame_replaces(f, "zones"));
+	struct nftref e;
+
+	if (!p->settings.zones || !p->settings.return_mask)
+		return false;
+	for (size_t at = 0; !grow && nftlist_next(&p->plan.op[NFT_ADD], p->family, &at, &e);)
+		grow = e.set == NFTSET_ZONED && !has_key(p, deleted, &e);
+	return grow;
+}
+
+/* Connections that are there would end. */
+static void keep_older(struct program *p, const struct frame *f, struct nftbatch *b)
+{
+	struct older older = { 0 };
+	struct err e;
+
+	if (!zones_grow(p, f))
+		return;
+	if (conntrack_older(p->io, p->family, &older, &e) < 0)
+		log_err_warning(&e, "connections of nodes that are new may end");
+	else
+		nftbatch_older(b, &older);
+	older_fini(&older);
 }
 
 static int commit(struct program *p, const struct frame *f, struct err *e)
@@ -770,6 +823,7 @@ static int commit(struct program *p, const struct frame *f, struct err *e)
 	}
 	nftbatch_elements(&b, p->family, NFT_DELETE, &p->plan.op[NFT_DELETE]);
 	nftbatch_elements(&b, p->family, NFT_ADD, &p->plan.op[NFT_ADD]);
+	keep_older(p, f, &b);
 	nftbatch_end(&b);
 	r = nftio_commit(p->io, &b, e);
 	nftbatch_fini(&b);
@@ -808,7 +862,7 @@ static int program_step(struct program *p, struct err *e)
 		r = read_back(p, &d, &have, e);
 	inherit_ids(p);
 	if (r == 0) {
-		rebuild_node(p);
+		rebuild_node(p, &have);
 		/* what the kernel holds is compared with all that is wanted, or with nothing */
 		rebuild_dirty(p, p->trusted || !have.n ? CHUNK_ELEMENTS : SIZE_MAX);
 	}

@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "peermarks.h"
+
 enum { NOWHERE = UINT16_MAX };
 
 static void put(uint8_t **at, const void *bytes, size_t n)
@@ -127,6 +129,25 @@ static void add_direct(const struct peers_direct *d, nftelems *out)
 	add_range(&e, at, &d->from, out);
 }
 
+static void add_way(uint32_t mark, int dev, nftelems *out)
+{
+	struct nftelem e = { .set = NFTSET_WAYS };
+	uint32_t number = (uint32_t)dev;
+	uint8_t *at = e.key;
+
+	put(&at, &mark, sizeof(mark));
+	put(&at, &number, sizeof(number));
+	vec_push(out, e);
+}
+
+static void add_home(const struct peers_home *h, nftelems *out)
+{
+	struct nftelem e = { .set = NFTSET_HOME };
+
+	memcpy(e.key, h->mac, sizeof(h->mac));
+	add_range(&e, e.key + nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4), &h->from, out);
+}
+
 static void add_pair(const struct peers_pair *pair, nftelems *out)
 {
 	struct nftelem e = { .set = NFTSET_SAME_NODE };
@@ -154,12 +175,23 @@ void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out
 		put(&at, s->mac, sizeof(s->mac));
 		memcpy(e.data, &s->mark, sizeof(s->mark));
 		vec_push(out, e);
+		e.set = NFTSET_ZONED;
+		memset(e.data, 0, sizeof(e.data));
+		vec_push(out, e);
+	}
+	for (unsigned i = 0; p->mask && i < PEERS_SLOTS; i++) {
+		if (p->slot[i].dev)
+			add_way(peermarks_slot_bits(p->mask, i + 1), p->slot[i].dev, out);
 	}
 	for (size_t i = 0; i < p->direct.n; i++) {
 		const struct peers_direct *d = &p->direct.v[i];
 
 		if (d->from.addr.len == len)
 			add_direct(d, out);
+	}
+	for (size_t i = 0; i < p->home.n; i++) {
+		if (p->home.v[i].from.addr.len == len)
+			add_home(&p->home.v[i], out);
 	}
 	for (size_t i = 0; i < p->symmetric.n; i++) {
 		const struct peers_target *t = &p->symmetric.v[i];

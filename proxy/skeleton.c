@@ -10,11 +10,15 @@
  *                  remember<i>: (list, client) := value for so many seconds → endpoint
  *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded, but for those
  *                  that send replies back the way they came
+ *   zones:         connections that another node passes on for others are in a zone of that node's:
+ * one client may come by several
  *   nat senders:   (device, Ethernet address) → mark of the node that passed the connection on,
- * kept with it; replies, replies-output: what answers such a connection carries that mark
+ * kept with it; replies, replies-output: what answers such a connection carries that mark, and
+ * again in the end (replies-last), whatever somebody else made of it meanwhile
  *
- * All but the last two are in chains of type nat: they see the first packet of a connection only,
- * so that established traffic pays nothing. Those two read one mark a packet.
+ * All but zones and the last three are in chains of type nat: they see the first packet of a
+ * connection only, so that established traffic pays nothing. Those three read one mark a packet,
+ * zones looks up one address, and one more for packets that another node sent.
  */
 #include "skeleton.h"
 
@@ -26,6 +30,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "peermarks.h"
+
 enum { REG_KEY = 0, REG_TYPE = 0 };
 
 const struct skel_place *skel_place(enum skel_hook hook)
@@ -35,9 +41,11 @@ const struct skel_place *skel_place(enum skel_hook hook)
 		[SKEL_PREROUTING] = { "nat", NF_INET_PRE_ROUTING, -100 },
 		[SKEL_OUTPUT] = { "nat", NF_INET_LOCAL_OUT, -100 },
 		[SKEL_POSTROUTING] = { "nat", NF_INET_POST_ROUTING, 100 },
+		[SKEL_ZONES] = { "filter", NF_INET_PRE_ROUTING, -300 },
 		[SKEL_SENDERS] = { "nat", NF_INET_PRE_ROUTING, -110 },
 		[SKEL_REPLIES] = { "filter", NF_INET_PRE_ROUTING, -150 },
 		[SKEL_REPLIES_OUTPUT] = { "route", NF_INET_LOCAL_OUT, -150 },
+		[SKEL_REPLIES_LAST] = { "filter", NF_INET_POST_ROUTING, 250 },
 	};
 
 	return &places[hook];
@@ -184,8 +192,7 @@ static void pod_rules(const struct skeleton_settings *in, struct skeleton *s, co
 		       in->local == DATAPLANE_LOCAL_INTERFACE_NAME_PREFIX;
 
 	/* no interface has a longer name */
-	if (by_name && in->local_interface && !output &&
-	    strlen(in->local_interface) < IFNAMSIZ) {
+	if (by_name && in->local_interface && !output && strlen(in->local_interface) < IFNAMSIZ) {
 		struct skelrule *r = rule(s, name);
 		struct skelop is = { .op = SKEL_IS_BYTES, .len = 16 };
 		size_t len = strlen(in->local_interface);
@@ -454,6 +461,37 @@ static void merge_bits(struct skeleton *s, const char *name, uint32_t mask, enum
 	}
 }
 
+/* The zone follows from the Ethernet address alone, so that nobody needs to remember it: what
+ * changes the zone of a live connection ends it. Only the original direction is looked up in it:
+ * replies are what the table without zones says, where two connections of one client's port differ,
+ * as translation gives the second another one. */
+static void zone_rules(struct skeleton *s)
+{
+	struct skelrule *r = rule(s, "zones");
+	uint32_t at = 2 * words(s);
+
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
+	OP(r, LOAD_ETHER_SADDR, .a = 0);
+	OP(r, LOAD_SADDR, .a = 2);
+	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
+	OP(r, GOTO, .name = "to-zone");
+
+	r = rule(s, "to-zone");
+	OP(r, LOAD_SADDR, .a = 0);
+	OP(r, LOAD_DADDR, .a = words(s));
+	OP(r, LOAD_PROTO, .a = at);
+	OP(r, LOAD_SPORT, .a = at + 1);
+	OP(r, LOAD_DPORT, .a = at + 2);
+	OP(r, LOOKUP, .a = 0, .name = SKEL_OLDER);
+	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC, .name = SKEL_OLDER);
+	OP(r, RETURN, .a = 0);
+	r = rule(s, "to-zone");
+	OP(r, LOAD_ETHER_SADDR_END, .a = 0);
+	OP(r, SET_CT_ZONE, .a = 0);
+}
+
 /* The mark travels in the packet's priority from the one rule to the others. */
 static void sender_rules(struct skeleton *s, uint32_t mask)
 {
@@ -481,6 +519,20 @@ static void sender_rules(struct skeleton *s, uint32_t mask)
 		   SKEL_SET_CT_MARK);
 }
 
+static void is_marked(struct skelrule *r, uint32_t bits)
+{
+	OP(r, LOAD_CT_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = bits);
+	OP(r, IS_NOT, .a = 0, .b = 0);
+}
+
+static void is_reply(struct skelrule *r)
+{
+	OP(r, LOAD_CT_DIRECTION, .a = 0);
+	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { IP_CT_DIR_REPLY });
+	OP(r, GOTO, .name = "to-sender");
+}
+
 static void return_rules(struct skeleton *s, uint32_t mask)
 {
 	static const char *const bases[] = { "replies", "replies-output" };
@@ -488,13 +540,16 @@ static void return_rules(struct skeleton *s, uint32_t mask)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
 		r = rule(s, bases[i]);
-		OP(r, LOAD_CT_MARK, .a = 0);
-		OP(r, MASK, .a = 0, .b = mask);
-		OP(r, IS_NOT, .a = 0, .b = 0);
-		OP(r, LOAD_CT_DIRECTION, .a = 0);
-		OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { IP_CT_DIR_REPLY });
-		OP(r, GOTO, .name = "to-sender");
+		is_marked(r, mask);
+		is_reply(r);
 	}
+	/* somebody may have written the whole mark since, or chosen another way: then it is theirs
+	 */
+	r = rule(s, "replies-last");
+	is_marked(r, peermarks_slot_bits(mask, 0));
+	OP(r, LOAD_OIF, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_WAYS)->name);
+	is_reply(r);
 	/* mostly nobody marked the packet: one write does */
 	r = rule(s, "to-sender");
 	OP(r, LOAD_MARK, .a = 0);
@@ -516,16 +571,19 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 					     "inside",        "inside-masq",     "dispatch",
 					     "dispatch-masq", "firewall",        "reject",
 					     "sticky",        "remember",        "first",
-					     "masquerade",    "remember-sender", "to-sender" };
+					     "masquerade",    "remember-sender", "to-sender",
+					     "to-zone" };
 	struct skeleton s = { .family = in->family };
 
 	chain(&s, SKEL_PREROUTING, "prerouting");
 	chain(&s, SKEL_OUTPUT, "output");
 	chain(&s, SKEL_POSTROUTING, "postrouting");
 	/* they stand even while nobody is told apart: a chain of its own would be a new table */
+	chain(&s, SKEL_ZONES, "zones");
 	chain(&s, SKEL_SENDERS, "senders");
 	chain(&s, SKEL_REPLIES, "replies");
 	chain(&s, SKEL_REPLIES_OUTPUT, "replies-output");
+	chain(&s, SKEL_REPLIES_LAST, "replies-last");
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		chain(&s, SKEL_NO_HOOK, plain[i]);
 	class_chains(&s);
@@ -538,6 +596,8 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	if (in->return_mask) {
 		sender_rules(&s, in->return_mask);
 		return_rules(&s, in->return_mask);
+		if (in->zones)
+			zone_rules(&s);
 	}
 	*ret = s;
 }

@@ -14,6 +14,7 @@ enum skel_op {
 	SKEL_LOAD_DADDR, /* a: register in words (0…15) */
 	SKEL_LOAD_SADDR,
 	SKEL_LOAD_PROTO,
+	SKEL_LOAD_SPORT,
 	SKEL_LOAD_DPORT,
 	SKEL_LOAD_PRIORITY,
 	SKEL_LOAD_MARK,
@@ -21,6 +22,7 @@ enum skel_op {
 	SKEL_LOAD_IIF, /* index */
 	SKEL_LOAD_OIF,
 	SKEL_LOAD_ETHER_SADDR,
+	SKEL_LOAD_ETHER_SADDR_END, /* its last two bytes */
 	SKEL_LOAD_CT_MARK,
 	SKEL_LOAD_CT_DIRECTION,
 	SKEL_LOAD_CT_STATUS,
@@ -38,10 +40,12 @@ enum skel_op {
 	SKEL_LOOKUP_DATA,  /* a: register, b: register of the data, set */
 	SKEL_VMAP,         /* a: register, set */
 	SKEL_UPDATE,       /* a: register of key, b: register of data, c: time-out in s, set */
+	SKEL_REFRESH,      /* a: register of key, c: time-out in s, set that holds it */
 	SKEL_ZERO,         /* a: register */
 	SKEL_SET_PRIORITY, /* a: register */
 	SKEL_SET_MARK,
 	SKEL_SET_CT_MARK,
+	SKEL_SET_CT_ZONE,     /* a: register; of the original direction */
 	SKEL_SET_ETHER_DADDR, /* a: register */
 	SKEL_DNAT,            /* a: register of the address, the port is behind it */
 	SKEL_MASQUERADE,
@@ -73,9 +77,11 @@ enum skel_hook {
 	SKEL_PREROUTING,
 	SKEL_OUTPUT,
 	SKEL_POSTROUTING,
+	SKEL_ZONES,          /* before conntrack */
 	SKEL_SENDERS,        /* where a connection came from */
 	SKEL_REPLIES,        /* of pods */
 	SKEL_REPLIES_OUTPUT, /* of the node itself */
+	SKEL_REPLIES_LAST,   /* of both, after everybody else's marks */
 	SKEL_HOOKS
 };
 
@@ -111,6 +117,10 @@ struct skeleton {
 #define SKEL_STICKY_CLASSES "sticky-classes"
 #define SKEL_TIMEOUTS "timeouts"
 #define SKEL_AFFINITY "affinity"
+#define SKEL_OLDER "older" /* connections from before their packets had a zone */
+
+/* How long the kernel tracks a TCP connection that says nothing, unless told otherwise. */
+enum { SKEL_IDLE_SEC = 5 * 24 * 3600 };
 
 struct skeleton_settings {
 	enum dataplane_family family;
@@ -124,6 +134,7 @@ struct skeleton_settings {
 	bool all_node_ports; /* any local address serves node ports */
 	uint32_t masquerade_mark;
 	uint32_t return_mask; /* bits of marks that tell the nodes apart; 0: there is no need to */
+	bool zones;           /* the kernel has zones of connections */
 	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT]; /* 0: not used */
 };
 

@@ -540,6 +540,18 @@ def test_udp_connections(bed):
         c.close()
 
 
+def test_udp_connections_in_a_zone(bed):
+    """The same for packets that are in a zone of their own, as another node's are."""
+    bed.ns["n1"].exec("nft", """
+        table inet zones {
+            chain c { type filter hook prerouting priority -300; iif eth0 ct original zone set 77; }
+        }""")
+    try:
+        test_udp_connections(bed)
+    finally:
+        bed.ns["n1"].exec("nft", "delete table inet zones")
+
+
 def test_udp_before_the_service(bed):
     """Who sends before the service is there gets through once it is."""
     bed.d.send(cidrs=[])

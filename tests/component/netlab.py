@@ -123,13 +123,13 @@ class Server(threading.Thread):
 class Conn:
     """A connection that stays: TCP, or a UDP socket with one source port."""
 
-    def __init__(self, ns, proto, to, port, timeout=1.0, source_port=0):
+    def __init__(self, ns, proto, to, port, timeout=1.0, source_port=0, source=""):
         family = socket.AF_INET6 if ":" in to else socket.AF_INET
         self.s = ns.socket(family, socket.SOCK_STREAM if proto == "TCP" else socket.SOCK_DGRAM)
         self.s.settimeout(timeout)
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if source_port:
-            self.s.bind(("", source_port))
+        if source_port or source:
+            self.s.bind((source, source_port))
         self.s.connect((to, port))
 
     def ask(self):

@@ -13,6 +13,7 @@ void fake_nft_fail(struct nftio *io, unsigned commits);
 void fake_nft_list(const struct nftio *io, struct nftlist *ret);
 void fake_nft_drop_table(struct nftio *io);
 void fake_nft_drop_element(struct nftio *io, size_t i); /* the i-th, modulo how many there are */
-void fake_nft_drop_frame(struct nftio *io, size_t i);   /* a set, chain, rule or fixed map of it */
+void fake_nft_expire(struct nftio *io); /* time passes: elements that do are gone, unsaid */
+void fake_nft_drop_frame(struct nftio *io, size_t i); /* a set, chain, rule or fixed map of it */
 unsigned fake_nft_commits(const struct nftio *io);
 size_t fake_nft_messages(const struct nftio *io); /* of the last commit */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "older.h"
 
 enum { WORDS = 16, DEPTH_MAX = 16 };
 
@@ -65,6 +66,8 @@ static bool find(const struct state *s, const char *name, const uint8_t *key, st
 {
 	const struct nftlist *list = s->t->list;
 
+	if (!strcmp(name, SKEL_OLDER))
+		return s->t->older && !memcmp(s->t->older, key, older_key_len(s->t->skel->family));
 	for (unsigned i = 0; s->t->later && i < NFTSET_COUNT; i++) {
 		if (!strcmp(nftset_info(i)->name, name) && nftset_is_pointee(i))
 			list = s->t->later;
@@ -141,7 +144,7 @@ static enum step vmap(struct state *s, const struct skelop *o)
 static void load(struct state *s, const struct skelop *o)
 {
 	const struct walk_packet *p = s->p;
-	uint16_t port = htons(p->dport);
+	uint16_t port = htons(p->dport), from = htons(p->sport);
 	char name[16] = "";
 
 	switch (o->op) {
@@ -156,6 +159,9 @@ static void load(struct state *s, const struct skelop *o)
 		break;
 	case SKEL_LOAD_DPORT:
 		set_bytes(s, o->a, &port, 2);
+		break;
+	case SKEL_LOAD_SPORT:
+		set_bytes(s, o->a, &from, 2);
 		break;
 	case SKEL_LOAD_PRIORITY:
 		set(s, o->a, p->priority);
@@ -176,6 +182,9 @@ static void load(struct state *s, const struct skelop *o)
 	case SKEL_LOAD_ETHER_SADDR:
 		set(s, o->a + 1, 0);
 		memcpy(s->reg + 4 * o->a, p->ether_saddr, MAC_BYTES);
+		break;
+	case SKEL_LOAD_ETHER_SADDR_END:
+		set_bytes(s, o->a, p->ether_saddr + MAC_BYTES - 2, 2);
 		break;
 	case SKEL_LOAD_CT_MARK:
 		set(s, o->a, p->ct_mark);
@@ -228,6 +237,9 @@ static enum step match(bool yes)
 static enum step act(struct state *s, const struct skelop *o)
 {
 	switch (o->op) {
+	case SKEL_REFRESH:
+		s->p->refreshed = true;
+		return NEXT_OP;
 	case SKEL_UPDATE:
 		update(s, o);
 		return NEXT_OP;
@@ -239,6 +251,9 @@ static enum step act(struct state *s, const struct skelop *o)
 		return NEXT_OP;
 	case SKEL_SET_CT_MARK:
 		s->p->ct_mark = get(s, o->a);
+		return NEXT_OP;
+	case SKEL_SET_CT_ZONE:
+		memcpy(&s->p->zone, s->reg + 4 * o->a, sizeof(s->p->zone));
 		return NEXT_OP;
 	case SKEL_JUMP:
 		return jump_to(s, o->name, true);

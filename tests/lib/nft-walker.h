@@ -18,15 +18,18 @@ struct walk_table {
 	/* when not NULL, pointees are looked up here: a packet between two transactions */
 	const struct nftlist *later;
 	VEC(struct walk_client) clients;
+	const uint8_t *older; /* key of a connection that stays without a zone; may be NULL */
 };
 
 struct walk_packet {
 	struct addr saddr, daddr;
-	uint16_t dport;
+	uint16_t sport, dport;
 	uint8_t proto;
 	const char *iif;
 	uint32_t iif_index, oif_index, ct_mark;
 	uint8_t ether_saddr[MAC_BYTES];
+	uint16_t zone;    /* out: as its bytes are read from the packet */
+	bool refreshed;   /* out: what is kept was used */
 	bool reply;       /* of its connection */
 	bool local_daddr; /* the FIB says so */
 	uint32_t mark, priority;

@@ -302,6 +302,59 @@ static void pairs_of_one_node(void **state)
 	bed_fini(&b);
 }
 
+/* What is a node's own does not depend on routes, nor on where it comes in. */
+static void homes_need_no_route(void **state)
+{
+	static const char json[] = NODE("n2", "b2",
+					"{\\\"bootID\\\":\\\"b2\\\",\\\"links\\\":{},"
+					"\\\"others\\\":[\\\"198.51.100.2\\\",\\\"fd01:2::9\\\"]}",
+					IP("192.0.2.2"), "\"10.1.2.0/24\",\"fd01:2::/64\"");
+	struct peers_node *self = read_node(self_json), *other = read_node(json);
+	const struct peers_node *nodes[] = { self, other };
+	netstate_links links = links_of_n1();
+	netstate_addresses addresses = { 0 };
+	netstate_neighbours tunnels = { 0 };
+	struct netstate_neighbour end = { .fdb = true,
+					  .dev = VXLAN,
+					  .addr = address("192.0.2.2"),
+					  .mac = { 2, 0xaa, 0, 0, 0, 2 } };
+	struct peers_input in = { .self = "n1",
+				  .nodes = nodes,
+				  .n_nodes = 2,
+				  .links = &links,
+				  .addresses = &addresses,
+				  .tunnels = &tunnels };
+	AUTO_STR got = { 0 };
+	struct peers p, same;
+	char m[MAC_TEXT], a[PREFIX_TEXT];
+
+	(void)state;
+	vec_push(&tunnels, end);
+	end.dev = STORAGE;
+	vec_push(&tunnels, end);
+	peers_make(&in, &p);
+	assert_int_equal(p.senders.n, 2);
+	assert_int_equal(p.direct.n, 0);
+	for (size_t i = 0; i < p.home.n; i++)
+		str_printf(&got, "%s %s\n", mac_text(p.home.v[i].mac, m),
+			   prefix_text(&p.home.v[i].from, a));
+	assert_string_equal(str_text(&got), "02:aa:00:00:00:02 10.1.2.0/24\n"
+					    "02:aa:00:00:00:02 192.0.2.2/32\n"
+					    "02:aa:00:00:00:02 198.51.100.2/32\n"
+					    "02:aa:00:00:00:02 fd01:2::/64\n"
+					    "02:aa:00:00:00:02 fe80::/10\n");
+	peers_copy(&p, &same);
+	assert_true(peers_equal(&p, &same));
+	same.home.v[0].mac[5] = 3;
+	assert_false(peers_equal(&p, &same));
+	peers_fini(&same);
+	peers_fini(&p);
+	peers_node_free(self);
+	peers_node_free(other);
+	vec_fini(&links);
+	vec_fini(&tunnels);
+}
+
 /* --- marks --- */
 
 static void add_sender(struct peers *p, int dev, unsigned n)
@@ -613,6 +666,7 @@ int main(void)
 		cmocka_unit_test(the_record_is_read_back),
 		cmocka_unit_test(others_are_read),
 		cmocka_unit_test(pairs_of_one_node),
+		cmocka_unit_test(homes_need_no_route),
 		cmocka_unit_test(marks_stay_with_their_senders),
 		cmocka_unit_test(marks_outlive_their_senders),
 		cmocka_unit_test(marks_run_out),

@@ -67,7 +67,8 @@ static void make(struct bed *b, enum dataplane_family f)
 					.return_mask = MASK };
 	nftelems elems = { 0 };
 
-	*b = (struct bed){ .peers.mask = MASK };
+	*b = (struct bed){ .peers = { .mask = MASK,
+				      .slot = { { .dev = LAN }, { .dev = TUNNEL } } } };
 	add_sender(&b->peers, LAN, n2_lan, 0x1001);
 	add_sender(&b->peers, TUNNEL, n2_tunnel, 0x2002);
 	add_direct(&b->peers, LAN, n2_lan, f ? "fd00::2/128" : "192.0.2.2/32");
@@ -164,25 +165,58 @@ static void replies_carry_the_mark(void **state)
 		{ true, 0, 0x80, 0x80 },
 		{ true, 0xffff0080, 0, 0 },
 	};
-	static const enum skel_hook hooks[] = { SKEL_REPLIES, SKEL_REPLIES_OUTPUT };
+	static const enum skel_hook hooks[] = { SKEL_REPLIES, SKEL_REPLIES_OUTPUT,
+						SKEL_REPLIES_LAST };
 	struct bed b;
 
 	(void)state;
 	make(&b, DATAPLANE_IPV4);
-	for (size_t i = 0; i < 2 * ARRAY_SIZE(table); i++) {
-		size_t row = i / 2;
+	for (size_t i = 0; i < ARRAY_SIZE(hooks) * ARRAY_SIZE(table); i++) {
+		size_t row = i / ARRAY_SIZE(hooks);
 		struct walk_packet p = { .saddr = addr("10.1.1.1"),
 					 .daddr = addr("198.51.100.9"),
 					 .proto = 6,
 					 .reply = table[row].reply,
+					 .oif_index = LAN,
 					 .ct_mark = table[row].ct_mark,
 					 .mark = table[row].before };
 		/* bits 0x4000 mean something to the chain behind */
 		uint32_t want = table[row].want & ~(uint32_t)MASQUERADE;
 
-		go(&b, &p, hooks[i % 2]);
+		go(&b, &p, hooks[i % ARRAY_SIZE(hooks)]);
 		assert_int_equal(p.mark & ~(uint32_t)MASQUERADE, want);
 		assert_int_equal(p.ct_mark, table[row].ct_mark);
+	}
+	unmake(&b);
+}
+
+/* In the end only on the device that the mark leads to: another way is somebody else's choice. */
+static void marks_keep_to_their_device(void **state)
+{
+	static const struct {
+		uint32_t ct_mark;
+		int oif;
+		bool want;
+	} table[] = {
+		{ 0x1001, LAN, true },     { 0x2002, TUNNEL, true }, { 0x1001, TUNNEL, false },
+		{ 0x2002, LAN, false },    { 0x1001, OTHER, false }, { 0x0001, LAN, false },
+		{ 0xffff1001, LAN, true },
+	};
+	struct bed b;
+
+	(void)state;
+	make(&b, DATAPLANE_IPV6);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct walk_packet p = { .saddr = addr("fd01:1::1"),
+					 .daddr = addr("fd99::9"),
+					 .proto = 6,
+					 .reply = true,
+					 .oif_index = (uint32_t)table[i].oif,
+					 .ct_mark = table[i].ct_mark,
+					 .mark = 0x80000 };
+
+		go(&b, &p, SKEL_REPLIES_LAST);
+		assert_int_equal(p.mark, 0x80000 | (table[i].want ? table[i].ct_mark & MASK : 0));
 	}
 	unmake(&b);
 }
@@ -230,7 +264,7 @@ static void who_is_masqueraded(void **state)
 	}
 }
 
-/* Without a mask the three chains are there and empty. */
+/* Without a mask the four chains are there and empty. */
 static void nobody_to_tell_apart(void **state)
 {
 	struct skeleton_settings in = { .masquerade_mark = MASQUERADE };
@@ -246,7 +280,7 @@ static void nobody_to_tell_apart(void **state)
 		for (size_t k = 0; k < s.rules.n; k++)
 			assert_string_not_equal(s.rules.v[k].chain, s.chains.v[i].name);
 	}
-	assert_int_equal(bases, 3);
+	assert_int_equal(bases, 4);
 	skeleton_fini(&s);
 }
 
@@ -327,8 +361,11 @@ static void frames_are_known_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(senders_are_remembered), cmocka_unit_test(replies_carry_the_mark),
-		cmocka_unit_test(who_is_masqueraded),     cmocka_unit_test(nobody_to_tell_apart),
+		cmocka_unit_test(senders_are_remembered),
+		cmocka_unit_test(replies_carry_the_mark),
+		cmocka_unit_test(marks_keep_to_their_device),
+		cmocka_unit_test(who_is_masqueraded),
+		cmocka_unit_test(nobody_to_tell_apart),
 		cmocka_unit_test(frames_are_known_again),
 	};
 

@@ -1,0 +1,552 @@
+/* Which connections are in a zone of a node's own, and that no live one changes it: walked by
+ * packets, and lived through with nodes that come and go, others that meddle, and a process that
+ * dies. */
+#include <libmnl/libmnl.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "fake-nft.h"
+#include "nft-walker.h"
+#include "older.h"
+#include "program.h"
+#include "ruleset.h"
+#include "test.h"
+
+enum { NODES = 5, LIVES = 12, STEPS = 50, LAN = 2, TUNNEL = 3, MASK = 0x3f7f };
+
+struct world {
+	struct nftio *io;
+	struct svcstore store;
+	struct program *program;
+	struct peers peers;
+	uint32_t random;
+	int64_t now_usec;
+	bool expired; /* something did, and nobody looked since */
+};
+
+static unsigned dice(struct world *w, unsigned sides)
+{
+	w->random = w->random * 1664525 + 1013904223;
+	return (w->random >> 8) % sides;
+}
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix p;
+
+	assert_int_equal(prefix_parse(text, &p, NULL), 0);
+	return p;
+}
+
+static struct addr addr(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a, NULL), 0);
+	return a;
+}
+
+static void add_sender(struct peers *p, int dev, uint8_t node)
+{
+	vec_push(&p->senders, (struct peers_sender){ .dev = dev,
+						     .mac = { 2, 0, 0, 0, 0x10, node },
+						     .mark = 0x1000u + node });
+}
+
+static void add_home(struct peers *p, uint8_t node, const char *from)
+{
+	vec_push(&p->home,
+		 (struct peers_home){ .mac = { 2, 0, 0, 0, 0x10, node }, .from = prefix(from) });
+}
+
+/* --- packets --- */
+
+static void strangers_have_a_zone(void **state)
+{
+	static const struct {
+		const char *saddr;
+		int iif;
+		uint8_t node;
+		uint8_t want[2];
+	} table[] = {
+		{ "198.51.100.9", LAN, 2, { 0x10, 2 } },
+		{ "198.51.100.9", LAN, 3, { 0x10, 3 } },
+		/* by whatever device: it is the same node */
+		{ "198.51.100.9", TUNNEL, 2, { 0x10, 2 } },
+		/* another node's own */
+		{ "192.0.2.3", LAN, 2, { 0x10, 2 } },
+		{ "10.1.3.7", LAN, 2, { 0x10, 2 } },
+		/* its own, by whatever device */
+		{ "192.0.2.2", LAN, 2, { 0 } },
+		{ "192.0.2.2", TUNNEL, 2, { 0 } },
+		{ "10.1.2.0", LAN, 2, { 0 } },
+		{ "10.1.2.255", TUNNEL, 2, { 0 } },
+		/* whom nobody knows, there or at all */
+		{ "198.51.100.9", TUNNEL, 3, { 0 } },
+		{ "198.51.100.9", LAN, 4, { 0 } },
+	};
+	struct skeleton_settings in = { .return_mask = MASK, .zones = true };
+	struct peers peers = { .mask = MASK };
+	struct walk_table t = { 0 };
+	nftelems elems = { 0 };
+	struct skeleton skel;
+	struct nftlist list;
+
+	(void)state;
+	add_sender(&peers, LAN, 2);
+	add_sender(&peers, LAN, 3);
+	add_sender(&peers, TUNNEL, 2);
+	add_home(&peers, 2, "10.1.2.0/24");
+	add_home(&peers, 2, "192.0.2.2/32");
+	add_home(&peers, 3, "10.1.3.0/24");
+	add_home(&peers, 3, "192.0.2.3/32");
+	ruleset_peers(&peers, DATAPLANE_IPV4, &elems);
+	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
+	skeleton_make(&in, &skel);
+	t.list = &list;
+	t.skel = &skel;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct walk_packet p = { .saddr = addr(table[i].saddr),
+					 .daddr = addr("10.1.1.1"),
+					 .proto = 6,
+					 .iif_index = (uint32_t)table[i].iif,
+					 .ether_saddr = { 2, 0, 0, 0, 0x10, table[i].node } };
+		unsigned choices;
+
+		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
+		assert_memory_equal(&p.zone, table[i].want, sizeof(p.zone));
+		assert_int_equal(p.mark, 0);
+	}
+	skeleton_fini(&skel);
+	nftlist_fini(&list);
+	vec_fini(&elems);
+	peers_fini(&peers);
+}
+
+/* --- connections from before --- */
+
+enum { ESTABLISHED = 3, TIME_WAIT = 7, CLOSED = 8 };
+
+static struct ctentry connection(const char *client, uint16_t port)
+{
+	return (struct ctentry){ .proto = IPPROTO_TCP,
+				 .client = addr(client),
+				 .client_port = port,
+				 .to = addr("10.1.1.1"),
+				 .to_port = 80,
+				 .tcp_state = ESTABLISHED };
+}
+
+static void older_ones_are_kept(void **state)
+{
+	static const struct {
+		uint16_t port, zone, original_zone;
+		uint8_t tcp_state;
+		bool want;
+	} table[] = {
+		{ 1, 0, 0, ESTABLISHED, true },
+		{ 2, 0, 0, TIME_WAIT, false },
+		{ 3, 0, 0, CLOSED, false },
+		{ 4, 0, 7, ESTABLISHED, false },
+		{ 5, 9, 0, ESTABLISHED, false },
+		{ 6, 0, 0, 0, true },
+		/* told twice; one with a zone has another without by accident */
+		{ 7, 0, 0, ESTABLISHED, true },
+		{ 7, 0, 0, ESTABLISHED, false },
+		{ 8, 0, 0, ESTABLISHED, false },
+		{ 8, 0, 7, ESTABLISHED, false },
+		/* somebody else's zone says nothing of ours */
+		{ 9, 9, 0, ESTABLISHED, false },
+		{ 9, 0, 0, ESTABLISHED, true },
+	};
+	struct older o = { .family = DATAPLANE_IPV4 };
+	struct ctentry six = connection("fd00::1", 1);
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct ctentry e = connection("198.51.100.9", table[i].port);
+
+		e.zone = table[i].zone;
+		e.original_zone = table[i].original_zone;
+		e.tcp_state = table[i].tcp_state;
+		older_note(&o, &e);
+	}
+	six.to = addr("fd00::2");
+	older_note(&o, &six);
+	older_settle(&o);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!table[i].want)
+			continue;
+		assert_true(n < o.conns.n);
+		assert_int_equal(o.conns.v[n].key[13], table[i].port);
+		n++;
+	}
+	assert_int_equal(o.conns.n, n);
+	older_fini(&o);
+}
+
+/* As many as there may be are messages of at most 64 kB. */
+static void many_older_ones(void **state)
+{
+	struct older o = { .family = DATAPLANE_IPV4 };
+	struct nftbatch b;
+	size_t messages = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < OLDER_MAX + 1000; i++) {
+		struct ctentry e = connection("198.51.100.9", (uint16_t)i);
+
+		e.to_port = (uint16_t)(i >> 16);
+		older_note(&o, &e);
+	}
+	older_settle(&o);
+	assert_int_equal(o.conns.n, OLDER_MAX);
+	nftbatch_begin(&b, 1);
+	nftbatch_older(&b, &o);
+	nftbatch_end(&b);
+	for (size_t at = 0; at < b.len; messages++) {
+		const struct nlmsghdr *h = (const void *)(b.p + at);
+
+		assert_in_range(h->nlmsg_len, 1, 65536);
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+	assert_in_range(messages, 20, 100);
+	nftbatch_fini(&b);
+	older_fini(&o);
+}
+
+static void an_older_one_has_no_zone(void **state)
+{
+	struct skeleton_settings in = { .return_mask = MASK, .zones = true };
+	struct peers peers = { .mask = MASK };
+	struct older o = { .family = DATAPLANE_IPV4 };
+	struct ctentry e = connection("198.51.100.9", 1234);
+	struct walk_table t = { 0 };
+	nftelems elems = { 0 };
+	struct skeleton skel;
+	struct nftlist list;
+
+	(void)state;
+	add_sender(&peers, LAN, 2);
+	ruleset_peers(&peers, DATAPLANE_IPV4, &elems);
+	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
+	skeleton_make(&in, &skel);
+	older_note(&o, &e);
+	older_settle(&o);
+	t.list = &list;
+	t.skel = &skel;
+	t.older = o.conns.v[0].key;
+	for (uint16_t port = 1233; port < 1236; port++) {
+		struct walk_packet p = { .saddr = e.client,
+					 .daddr = e.to,
+					 .proto = e.proto,
+					 .sport = port,
+					 .dport = e.to_port,
+					 .iif_index = LAN,
+					 .ether_saddr = { 2, 0, 0, 0, 0x10, 2 } };
+		unsigned choices;
+
+		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
+		assert_int_equal(p.zone == 0, port == 1234);
+		assert_int_equal(p.refreshed, port == 1234);
+	}
+	older_fini(&o);
+	skeleton_fini(&skel);
+	nftlist_fini(&list);
+	vec_fini(&elems);
+	peers_fini(&peers);
+}
+
+static void a_kernel_without_zones(void **state)
+{
+	struct skeleton_settings in = { .return_mask = MASK };
+	struct skeleton s;
+
+	(void)state;
+	skeleton_make(&in, &s);
+	for (size_t i = 0; i < s.rules.n; i++)
+		assert_string_not_equal(s.rules.v[i].chain, "zones");
+	skeleton_fini(&s);
+}
+
+/* --- lives --- */
+
+static void warned(void *ctx, const struct svc *svc, const char *reason, const char *message)
+{
+	(void)ctx;
+	(void)svc;
+	(void)reason;
+	(void)message;
+}
+
+static void be_born(struct world *w)
+{
+	struct skeleton_settings s = { .zones = true };
+	struct program_node n = { .keep_node_port_ips = true };
+
+	svcstore_init(&w->store, "n1");
+	w->program = program_new(DATAPLANE_IPV4, &w->store, w->io, warned, w);
+	program_configure(w->program, &s, &n);
+	program_set_peers(w->program, &w->peers);
+}
+
+static void die(struct world *w)
+{
+	program_free(w->program);
+	svcstore_fini(&w->store);
+}
+
+/* Ranges of a node may be another time others, that have something in common with the former ones.
+ */
+static void choose_peers(struct world *w)
+{
+	static const char *const pods[][NODES] = {
+		{ "10.1.0.0/24", "10.1.1.0/24", "10.1.2.0/24", "10.1.3.0/24", "10.1.4.0/24" },
+		{ "10.1.0.0/22", "10.1.0.0/23", "10.1.2.0/25", "10.1.2.0/23", "10.1.4.128/25" },
+	};
+	static const char *const hosts[] = { "192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32",
+					     "192.0.2.4/32", "192.0.2.5/32" };
+	bool tunnel[NODES] = { 0 };
+
+	peers_fini(&w->peers);
+	w->peers.mask = dice(w, 8) ? MASK : 0;
+	for (uint8_t i = 0; w->peers.mask && i < NODES; i++) {
+		if (dice(w, 3) == 0)
+			continue;
+		add_sender(&w->peers, LAN, i);
+		tunnel[i] = dice(w, 2);
+		add_home(&w->peers, i, pods[dice(w, 4) == 0][i]);
+		if (dice(w, 4))
+			add_home(&w->peers, i, hosts[i]);
+	}
+	for (uint8_t i = 0; i < NODES; i++) {
+		if (tunnel[i])
+			add_sender(&w->peers, TUNNEL, i);
+	}
+	program_set_peers(w->program, &w->peers);
+}
+
+static bool find(const struct nftlist *l, const struct nftref *r, struct nftref *ret)
+{
+	for (size_t at = 0; nftlist_next(l, DATAPLANE_IPV4, &at, ret);) {
+		if (!nftref_compare(ret, r))
+			return true;
+	}
+	return false;
+}
+
+static bool in_common(const struct nftlist *wanted, const struct nftref *home)
+{
+	struct nftref w;
+
+	for (size_t at = 0; nftlist_next(wanted, DATAPLANE_IPV4, &at, &w);) {
+		if (w.set == NFTSET_HOME && !memcmp(w.key, home->key, 8) &&
+		    memcmp(w.key + 8, home->data, 4) <= 0 && memcmp(w.data, home->key + 8, 4) >= 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_zone(const struct nftlist *l, const struct nftref *home)
+{
+	struct nftref z;
+
+	for (size_t at = 0; nftlist_next(l, DATAPLANE_IPV4, &at, &z);) {
+		if (z.set == NFTSET_ZONED && !memcmp(z.key + 4, home->key, MAC_BYTES))
+			return true;
+	}
+	return false;
+}
+
+static void check_wanted(const struct nftlist *wanted, const struct nftlist *after)
+{
+	struct nftref w, a;
+
+	for (size_t at = 0; nftlist_next(wanted, DATAPLANE_IPV4, &at, &w);) {
+		assert_true(find(after, &w, &a));
+		assert_memory_equal(a.data, w.data, w.data_len);
+	}
+}
+
+/* What was there stays, and expires if nobody wants it; nothing is without a reason. */
+static void check_rest(const struct nftlist *before, const struct nftlist *wanted,
+		       const struct nftlist *after)
+{
+	struct nftref b, a, w;
+
+	for (size_t at = 0; nftlist_next(before, DATAPLANE_IPV4, &at, &b);) {
+		if (b.set == NFTSET_ZONED)
+			assert_true(find(after, &b, &a));
+		if (b.set == NFTSET_HOME && !in_common(wanted, &b))
+			assert_int_equal(find(after, &b, &a), has_zone(after, &b));
+	}
+	for (size_t at = 0; nftlist_next(after, DATAPLANE_IPV4, &at, &a);) {
+		if (a.set == NFTSET_ZONED)
+			assert_int_equal(nftref_fades(&a), !find(wanted, &a, &w));
+		if (a.set == NFTSET_ZONED || a.set == NFTSET_HOME)
+			assert_true(find(wanted, &a, &w) || find(before, &a, &b));
+	}
+}
+
+static void sync_now(struct world *w, struct program_result *result)
+{
+	struct err e;
+
+	while (program_sync(w->program, w->now_usec, result, &e) < 0) {
+		assert_int_equal(e.code, ERR_IO); /* planned */
+		w->now_usec += 1000;
+	}
+}
+
+/* Reading it back changes nothing, in this life or the next. */
+static void check_rest_is_quiet(struct world *w)
+{
+	struct program_result result;
+
+	if (dice(w, 2)) {
+		die(w);
+		be_born(w);
+	} else {
+		program_distrust(w->program);
+	}
+	sync_now(w, &result);
+	assert_int_equal(result.adds + result.deletes, 0);
+}
+
+static void meddle(struct world *w)
+{
+	switch (dice(w, 8)) {
+	case 0:
+		fake_nft_fail(w->io, 1);
+		break;
+	case 1:
+		fake_nft_drop_element(w->io, dice(w, 100));
+		program_distrust(w->program);
+		break;
+	case 2: /* days later; nobody is told */
+		fake_nft_expire(w->io);
+		w->expired = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void step(struct world *w)
+{
+	struct nftlist before, after, wanted;
+	struct program_result result;
+	nftelems elems = { 0 };
+
+	meddle(w);
+	choose_peers(w);
+	fake_nft_list(w->io, &before);
+	sync_now(w, &result);
+	fake_nft_list(w->io, &after);
+	ruleset_peers(&w->peers, DATAPLANE_IPV4, &elems);
+	nftlist_pack(&elems, DATAPLANE_IPV4, &wanted);
+	check_wanted(&wanted, &after);
+	w->expired &= !result.full;
+	if (!w->expired)
+		check_rest(&before, &wanted, &after);
+	vec_fini(&elems);
+	nftlist_fini(&before);
+	nftlist_fini(&after);
+	nftlist_fini(&wanted);
+	if (!w->expired && dice(w, 4) == 0)
+		check_rest_is_quiet(w);
+}
+
+static void nodes_come_and_go(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed <= LIVES; seed++) {
+		struct world w = { .random = seed, .now_usec = 1000000 };
+
+		w.io = fake_nft_new(DATAPLANE_IPV4);
+		be_born(&w);
+		for (int i = 0; i < STEPS; i++)
+			step(&w);
+		die(&w);
+		peers_fini(&w.peers);
+		fake_nft_free(w.io);
+	}
+}
+
+/* A table that somebody deletes is made again, with what lingers in it. */
+static void a_flush_forgets_nobody(void **state)
+{
+	struct world w = { .now_usec = 1000000 };
+	struct program_result result;
+	struct nftlist before, after;
+
+	(void)state;
+	w.io = fake_nft_new(DATAPLANE_IPV4);
+	be_born(&w);
+	w.peers.mask = MASK;
+	add_sender(&w.peers, LAN, 1);
+	add_home(&w.peers, 1, "10.1.1.0/24");
+	program_set_peers(w.program, &w.peers);
+	sync_now(&w, &result);
+	peers_fini(&w.peers);
+	program_set_peers(w.program, &w.peers);
+	sync_now(&w, &result);
+	fake_nft_list(w.io, &before);
+	assert_int_equal(before.n, 2);
+	fake_nft_drop_table(w.io);
+	program_distrust(w.program);
+	sync_now(&w, &result);
+	fake_nft_list(w.io, &after);
+	assert_true(nftlist_equal(&before, &after));
+	nftlist_fini(&before);
+	nftlist_fini(&after);
+	die(&w);
+	fake_nft_free(w.io);
+}
+
+/* Whoever makes up Nodes does not fill the kernel. */
+static void there_is_a_limit(void **state)
+{
+	enum { ROUNDS = 7, MANY = 1000 };
+	struct world w = { .now_usec = 1000000 };
+	struct program_result result;
+	struct nftlist list;
+
+	(void)state;
+	w.io = fake_nft_new(DATAPLANE_IPV4);
+	be_born(&w);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		peers_fini(&w.peers);
+		w.peers.mask = MASK;
+		for (unsigned i = 0; i < MANY; i++) {
+			add_sender(&w.peers, LAN, (uint8_t)i);
+			w.peers.senders.v[i].mac[3] = (uint8_t)round;
+			w.peers.senders.v[i].mac[4] = (uint8_t)(i >> 8);
+		}
+		program_set_peers(w.program, &w.peers);
+		sync_now(&w, &result);
+	}
+	fake_nft_list(w.io, &list);
+	assert_int_equal(list.n, 2 * MANY + 4096);
+	nftlist_fini(&list);
+	die(&w);
+	peers_fini(&w.peers);
+	fake_nft_free(w.io);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(strangers_have_a_zone),
+		cmocka_unit_test(a_kernel_without_zones),
+		cmocka_unit_test(older_ones_are_kept),
+		cmocka_unit_test(many_older_ones),
+		cmocka_unit_test(an_older_one_has_no_zone),
+		cmocka_unit_test(nodes_come_and_go),
+		cmocka_unit_test(a_flush_forgets_nobody),
+		cmocka_unit_test(there_is_a_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
