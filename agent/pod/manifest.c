@@ -9,40 +9,35 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "base/uuid.h"
 #include "base/yaml.h"
 #include "kube/codec.h"
 #include "podspec.h"
 
-enum { UID_BYTES = 16, UUID_LEN = 36 };
-
 /* --- identity --- */
 
-/* A UUID of version 8: told apart from those of an API server (4) and of a kubelet (no dashes). */
-static char *uuid_of(const unsigned char *b)
-{
-	return str_fmt("%02x%02x%02x%02x-%02x%02x-8%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-		       b[1], b[2], b[3], b[4], b[5], b[6] & 15, b[7], 8 + (b[8] >> 4 & 3),
-		       b[8] & 15, b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-}
-
-/* Over the specification as it is written, so that a new version of this agent, which may know more
+/* A UUID of version 8, told apart from those of an API server (4) and of a kubelet (no dashes).
+ * Over the specification as it is written, so that a new version of this agent, which may know more
  * defaults, gives the same. */
 static char *make_uid(const Core__Pod *pod, const struct manifest_origin *o)
 {
 	AUTO_JSON struct json_object *tree = codec_to_json(pod);
-	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+	uint8_t digest[EVP_MAX_MD_SIZE] = { 0 };
+	char buf[UUID_TEXT];
 	AUTO_STR text = { 0 };
 	size_t n;
 
 	json_print(tree, true, &text);
 	str_printf(&text, "\nhost:%s\n%s:%s", o->node_name, o->source, o->place);
 	EVP_Q_digest(NULL, "SHA256", NULL, text.p, text.len, digest, &n);
-	return uuid_of(digest);
+	digest[6] = (digest[6] & 0x0f) | 0x80;
+	digest[8] = (digest[8] & 0x3f) | 0x80;
+	return mem_strdup(uuid_text(digest, buf));
 }
 
 bool manifest_uid_of_kubelet(const char *uid)
 {
-	return strlen(uid) == 2 * UID_BYTES && strspn(uid, "0123456789abcdef") == 2 * UID_BYTES;
+	return strlen(uid) == 2 * UUID_BYTES && strspn(uid, "0123456789abcdef") == 2 * UUID_BYTES;
 }
 
 void manifest_annotate(Meta__ObjectMeta *m, const char *key, const char *value)

@@ -229,9 +229,9 @@ def static_mirror_deleted(lane):
 
 def forged(lane):
     """A pod of the API that says it comes from a file."""
-    lane.create_pod("forged", [container("a")])
-    lane.api.call("PATCH", "/api/v1/namespaces/default/pods/forged",
-                  {"metadata": {"annotations": {"kubernetes.io/config.source": "file"}}}, "application/merge-patch+json")
+    lane.api.create("pods", {"metadata": {"name": "forged", "annotations": {"kubernetes.io/config.source": "file"}},
+                             "spec": {"nodeName": lane.name, "terminationGracePeriodSeconds": 1,
+                                      "automountServiceAccountToken": False, "containers": [container("a")]}})
 
 
 @scenario

@@ -254,6 +254,40 @@ static void fills_in(void **state)
 	assert_string_equal(a->env[0]->valuefrom->fieldref->apiversion, "v1");
 }
 
+/* As kubeadm writes them. */
+static void control_plane(void **state)
+{
+	AUTO_PROTO Core__Pod *pod = read_pod(
+	    "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations:\n"
+	    "    kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint: 10.0.0.1:6443\n"
+	    "  creationTimestamp: null\n  labels: {component: kube-apiserver, tier: "
+	    "control-plane}\n"
+	    "  name: kube-apiserver\n  namespace: kube-system\nspec:\n  containers:\n"
+	    "  - command: [kube-apiserver, --advertise-address=10.0.0.1, "
+	    "'--feature-gates=A=true']\n"
+	    "    image: registry.k8s.io/kube-apiserver:v1.37.2\n    imagePullPolicy: IfNotPresent\n"
+	    "    livenessProbe: {failureThreshold: 8, httpGet: {host: 10.0.0.1, path: /livez, "
+	    "port: "
+	    "probe-port, scheme: HTTPS}, initialDelaySeconds: 10, periodSeconds: 10, "
+	    "timeoutSeconds: 15}\n"
+	    "    name: kube-apiserver\n"
+	    "    ports: [{containerPort: 6443, name: probe-port, protocol: TCP}]\n"
+	    "    resources: {requests: {cpu: 250m}}\n"
+	    "    volumeMounts: [{mountPath: /etc/ssl/certs, name: ca-certs, readOnly: true}]\n"
+	    "  hostNetwork: true\n  priority: 2000001000\n  priorityClassName: "
+	    "system-node-critical\n"
+	    "  securityContext: {seccompProfile: {type: RuntimeDefault}}\n"
+	    "  volumes: [{hostPath: {path: /etc/ssl/certs, type: DirectoryOrCreate}, name: "
+	    "ca-certs}]\n"
+	    "status: {}\n");
+
+	(void)state;
+	assert_string_equal(pod->metadata->name, "kube-apiserver-n1.example");
+	assert_int_equal(pod->spec->priority, 2000001000);
+	assert_int_equal(pod->spec->containers[0]->ports[0]->hostport, 6443);
+	assert_null(pod->metadata->creationtimestamp);
+}
+
 /* What is written stays; a toleration of the same kind is not doubled. */
 static void keeps(void **state)
 {
@@ -386,7 +420,7 @@ int main(void)
 		cmocka_unit_test(refuses),  cmocka_unit_test(tells_everything),
 		cmocka_unit_test(fills_in), cmocka_unit_test(keeps),
 		cmocka_unit_test(identity), cmocka_unit_test(stamps),
-		cmocka_unit_test(lists),
+		cmocka_unit_test(lists),    cmocka_unit_test(control_plane),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
