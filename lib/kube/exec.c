@@ -212,7 +212,12 @@ static int on_end(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 
 	(void)s;
 	(void)revents;
-	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0) {
+		err_os(&e, errno, "its end cannot be learned");
+		finish(x, &e);
+		return 0;
+	}
+	if (!info.si_pid)
 		return 0;
 	drain(x);
 	if (info.si_code != CLD_EXITED || info.si_status) {
