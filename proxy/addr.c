@@ -123,6 +123,24 @@ int prefix_cmp(const struct prefix *a, const struct prefix *b)
 	return r ? r : (a->bits > b->bits) - (a->bits < b->bits);
 }
 
+bool addr_list_equal(const addr_list *a, const addr_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = !addr_cmp(&a->v[i], &b->v[i]);
+	return same;
+}
+
+bool prefix_list_equal(const prefix_list *a, const prefix_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = !prefix_cmp(&a->v[i], &b->v[i]);
+	return same;
+}
+
 bool prefix_has(const struct prefix *p, const struct addr *a)
 {
 	struct prefix at = prefix_of(a, p->bits);

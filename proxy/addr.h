@@ -35,6 +35,9 @@ int mac_parse(const char *text, uint8_t ret[MAC_BYTES], struct err *e);
 /* A total order: by family, then by bytes. */
 int addr_cmp(const struct addr *a, const struct addr *b);
 int prefix_cmp(const struct prefix *a, const struct prefix *b);
+/* The same ones in the same order. */
+bool addr_list_equal(const addr_list *a, const addr_list *b);
+bool prefix_list_equal(const prefix_list *a, const prefix_list *b);
 bool prefix_has(const struct prefix *p, const struct addr *a);
 /* The prefix of that length around an address. */
 struct prefix prefix_of(const struct addr *a, uint8_t bits);

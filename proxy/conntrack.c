@@ -112,15 +112,10 @@ static int note_older(void *ctx, const struct nlmsghdr *h, size_t len, struct er
 	return 0;
 }
 
-int conntrack_older(struct nftio *io, enum dataplane_family f, struct older *ret, struct err *e)
+int conntrack_older(struct nftio *io, struct older *o, struct err *e)
 {
-	struct older o = { .family = f };
-
-	if (dump(io, f, false, note_older, &o, e) < 0) {
-		older_fini(&o);
+	if (dump(io, o->family, false, note_older, o, e) < 0)
 		return err_wrap(e, "read connections");
-	}
-	older_settle(&o);
-	*ret = o;
+	older_settle(o);
 	return 0;
 }

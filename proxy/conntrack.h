@@ -10,5 +10,5 @@ int conntrack_sweep(struct nftio *io, enum dataplane_family f, const struct ctpl
 		    const struct addr *node_ips, size_t n_node_ips, uint64_t *ret_deleted,
 		    struct err *e);
 
-/* Those that have no zone, and had better stay so. */
-int conntrack_older(struct nftio *io, enum dataplane_family f, struct older *ret, struct err *e);
+/* Those that have no zone, and had better stay so: into o, that is without any. */
+int conntrack_older(struct nftio *io, struct older *o, struct err *e);

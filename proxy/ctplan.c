@@ -194,6 +194,8 @@ bool ctentry_parse(const struct nlmsghdr *h, size_t len, struct ctentry *ret)
 			reply = attr;
 		else if (mnl_attr_get_type(attr) == CTA_ID && mnl_attr_get_payload_len(attr) == 4)
 			e.id = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == CTA_MARK && mnl_attr_get_payload_len(attr) == 4)
+			e.mark = ntohl(mnl_attr_get_u32(attr));
 		else if (mnl_attr_get_type(attr) == CTA_PROTOINFO)
 			e.tcp_state = read_state(attr);
 		else if (mnl_attr_get_type(attr) == CTA_ZONE && mnl_attr_get_payload_len(attr) == 2)

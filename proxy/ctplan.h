@@ -35,7 +35,8 @@ struct ctentry {
 	size_t tuple_len;
 	uint32_t id;                  /* in network order; 0: none */
 	uint16_t zone, original_zone; /* of both directions; of that one alone */
-	uint8_t tcp_state;            /* TCP_CONNTRACK_…; 0: not told */
+	uint32_t mark;
+	uint8_t tcp_state; /* TCP_CONNTRACK_…; 0: not told */
 };
 
 /* node_ips: where node ports are served; with none, a connection counts as one to a node port only

@@ -2,7 +2,7 @@
  *
  * A connection that changes its zone ends, and a node is told apart no more when its Node is
  * deleted or says nothing: its address stays in NFTSET_ZONED for as long as its connections may
- * live, and what is its own in NFTSET_HOME as long as that.
+ * live (packets renew it), and what is its own in NFTSET_HOME as long as that.
  */
 #pragma once
 

@@ -367,8 +367,7 @@ static int dump_once(struct nftio *io, bool elements, struct nftdump *d, struct 
 	if (dump_kind(io, d, NFT_MSG_GETRULE, NULL, e) < 0)
 		return err_wrap(e, "read rules");
 	for (size_t i = 0; elements && i < d->sets.n; i++) {
-		/* what clients are remembered is nobody's business, and may be much */
-		if (str_eq(d->sets.v[i].name, SKEL_AFFINITY))
+		if (nftsets_is_memory(d->sets.v[i].name))
 			continue;
 		if (dump_kind(io, d, NFT_MSG_GETSETELEM, d->sets.v[i].name, e) < 0)
 			return err_wrap(e, "read set %s", d->sets.v[i].name);

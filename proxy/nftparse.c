@@ -114,9 +114,7 @@ static int parse_elements(struct nftdump *d, const struct nftattrs *a, struct er
 	struct nftsetdef def;
 	size_t set = find_set(a->of[NFTA_SET_ELEM_LIST_SET], d->family, &def);
 
-	/* what clients and connections are remembered is the kernel's own */
-	if (!list || set == NFTSETS_COUNT || str_eq(def.name, SKEL_AFFINITY) ||
-	    str_eq(def.name, SKEL_OLDER))
+	if (!list || set == NFTSETS_COUNT || nftsets_is_memory(def.name))
 		return 0;
 	mnl_attr_for_each_nested(elem, list)
 	{

@@ -245,6 +245,9 @@ static bool add_match(struct nftnl_rule *r, enum dataplane_family f, const struc
 	case SKEL_LOAD_DPORT:
 		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, o->op == SKEL_LOAD_SPORT ? 0 : 2, 2, o->a);
 		return true;
+	case SKEL_LOAD_TRANSPORT:
+		payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, o->b, o->c, o->a);
+		return true;
 	case SKEL_LOAD_PROTO:
 		meta(r, NFT_META_L4PROTO, NFTNL_EXPR_META_DREG, o->a);
 		return true;

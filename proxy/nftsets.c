@@ -88,6 +88,11 @@ static void static_set(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 	ret->size = AFFINITY_SIZE;
 }
 
+bool nftsets_is_memory(const char *name)
+{
+	return str_eq(name, SKEL_AFFINITY) || str_eq(name, SKEL_OLDER);
+}
+
 void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 {
 	const struct nftset_info *info;

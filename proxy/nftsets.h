@@ -19,5 +19,8 @@ struct nftsetdef {
 	    data_host; /* a number of this machine's byte order, alone: nft wants to know */
 };
 
+/* Whether the kernel fills that set by itself: what clients and connections it remembers may be
+ * much, and is not read. */
+bool nftsets_is_memory(const char *name);
 /* The element sets come first, then classes, sticky-classes, timeouts, affinity, older. */
 void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret);

@@ -26,7 +26,7 @@ static bool is_over(const struct ctentry *e)
 
 void older_note(struct older *o, const struct ctentry *e)
 {
-	struct olderconn c = { .zoned = e->original_zone };
+	struct olderconn c = { .zoned = e->original_zone, .marked = e->mark & o->mask };
 	uint16_t ports[] = { htons(e->client_port), htons(e->to_port) };
 	uint8_t *at = c.key;
 
@@ -51,6 +51,13 @@ static int conn_compare(const void *a, const void *b)
 	return r ? r : y->zoned - x->zoned;
 }
 
+static int by_mark(const void *a, const void *b)
+{
+	const struct olderconn *x = a, *y = b;
+
+	return y->marked - x->marked;
+}
+
 static bool same_key(const struct olderconn *a, const struct olderconn *b)
 {
 	return a && !memcmp(a->key, b->key, sizeof(a->key));
@@ -62,8 +69,10 @@ void older_settle(struct older *o)
 	vec_sort(&o->conns, conn_compare);
 	vec_keep_after(&o->conns, last, c, !same_key(last, c));
 	vec_keep(&o->conns, c, !c->zoned);
-	if (o->conns.n > OLDER_MAX)
-		o->conns.n = OLDER_MAX;
+	if (o->conns.n <= OLDER_MAX)
+		return;
+	vec_sort(&o->conns, by_mark);
+	o->conns.n = OLDER_MAX;
 }
 
 void older_fini(struct older *o)

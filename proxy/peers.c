@@ -99,18 +99,11 @@ static bool same_links(const struct peers_node *a, const struct peers_node *b)
 
 bool peers_node_equal(const struct peers_node *a, const struct peers_node *b)
 {
-	bool same = str_eq(a->name, b->name) && str_eq(a->boot_id, b->boot_id) &&
-		    a->returns == b->returns && a->addresses.n == b->addresses.n &&
-		    a->pod_cidrs.n == b->pod_cidrs.n && a->others.n == b->others.n &&
-		    same_links(a, b);
-
-	for (size_t i = 0; same && i < a->addresses.n; i++)
-		same = !addr_cmp(&a->addresses.v[i], &b->addresses.v[i]);
-	for (size_t i = 0; same && i < a->pod_cidrs.n; i++)
-		same = !prefix_cmp(&a->pod_cidrs.v[i], &b->pod_cidrs.v[i]);
-	for (size_t i = 0; same && i < a->others.n; i++)
-		same = !addr_cmp(&a->others.v[i], &b->others.v[i]);
-	return same;
+	return str_eq(a->name, b->name) && str_eq(a->boot_id, b->boot_id) &&
+	       a->returns == b->returns && same_links(a, b) &&
+	       addr_list_equal(&a->addresses, &b->addresses) &&
+	       prefix_list_equal(&a->pod_cidrs, &b->pod_cidrs) &&
+	       addr_list_equal(&a->others, &b->others);
 }
 
 bool peers_has_said(const struct peers_node *n, const char *record)
@@ -144,21 +137,72 @@ static bool node_has(const struct peers_node *n, const struct addr *a)
 	return false;
 }
 
+static bool is_self(const struct peers_input *in, const struct peers_node *n)
+{
+	return str_eq(in->self, n->name);
+}
+
+/* What is looked for again and again: there may be thousands of nodes. */
+struct view {
+	const struct peers_input *in;
+	const struct peers_node *own; /* NULL: it is not there */
+	netstate_neighbours ends;     /* of tunnels, by address */
+};
+
+static int by_end(const void *a, const void *b)
+{
+	const struct netstate_neighbour *x = a, *y = b;
+
+	return addr_cmp(&x->addr, &y->addr);
+}
+
+static void view_init(struct view *v, const struct peers_input *in)
+{
+	*v = (struct view){ .in = in };
+	for (size_t i = 0; i < in->n_nodes; i++) {
+		if (is_self(in, in->nodes[i]))
+			v->own = in->nodes[i];
+	}
+	for (size_t i = 0; i < in->tunnels->n; i++)
+		vec_push(&v->ends, in->tunnels->v[i]);
+	vec_sort(&v->ends, by_end);
+}
+
+static void view_fini(struct view *v)
+{
+	vec_fini(&v->ends);
+}
+
+/* The first of the tunnel ends with that address; NULL: there is none. */
+static const struct netstate_neighbour *ends_at(const struct view *v, const struct addr *a,
+						size_t *ret_n)
+{
+	size_t low = 0, high = v->ends.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (addr_cmp(&v->ends.v[middle].addr, a) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*ret_n = 0;
+	while (low + *ret_n < v->ends.n && !addr_cmp(&v->ends.v[low + *ret_n].addr, a))
+		++*ret_n;
+	return *ret_n ? &v->ends.v[low] : NULL;
+}
+
 static int by_destination(const void *to, const void *route)
 {
 	return addr_cmp(to, &((const struct peers_route *)route)->to);
 }
 
-static const struct peers_route *route_to(const struct peers_input *in, const struct addr *a)
+static const struct peers_route *route_to(const struct view *v, const struct addr *a)
 {
-	return in->n_routes
-		   ? bsearch(a, in->routes, in->n_routes, sizeof(*in->routes), by_destination)
-		   : NULL;
-}
-
-static bool is_self(const struct peers_input *in, const struct peers_node *n)
-{
-	return str_eq(in->self, n->name);
+	return v->in->n_routes ? bsearch(a, v->in->routes, v->in->n_routes, sizeof(*v->in->routes),
+					 by_destination)
+			       : NULL;
 }
 
 /* Sorted, the wider stands before what it holds; that goes. */
@@ -199,10 +243,10 @@ static void add_sender(struct peers *p, int dev, const uint8_t *mac, const struc
 }
 
 /* Only where the answer leaves by the device that the packets come in by. */
-static void add_direct(const struct peers_input *in, struct peers *p, int dev, const uint8_t *mac,
+static void add_direct(const struct view *v, struct peers *p, int dev, const uint8_t *mac,
 		       const struct prefix *from)
 {
-	const struct peers_route *r = route_to(in, &from->addr);
+	const struct peers_route *r = route_to(v, &from->addr);
 	struct peers_direct d = { .dev = dev, .from = *from };
 
 	if (!r || r->dev != dev)
@@ -243,58 +287,62 @@ static void add_homes(struct peers *p, const uint8_t *mac, const struct peers_no
 }
 
 /* The node's own packets and its pods' are answered over the same way without our help. */
-static void add_identity(const struct peers_input *in, struct peers *p, int dev, const uint8_t *mac,
+static void add_identity(const struct view *v, struct peers *p, int dev, const uint8_t *mac,
 			 const struct peers_node *n)
 {
 	add_sender(p, dev, mac, n);
 	add_homes(p, mac, n);
 	for (size_t i = 0; i < n->pod_cidrs.n; i++)
-		add_direct(in, p, dev, mac, &n->pod_cidrs.v[i]);
+		add_direct(v, p, dev, mac, &n->pod_cidrs.v[i]);
 	for (size_t i = 0; i < n->addresses.n; i++) {
 		struct prefix host = host_prefix(&n->addresses.v[i]);
 
-		add_direct(in, p, dev, mac, &host);
+		add_direct(v, p, dev, mac, &host);
 	}
 }
 
-static void add_senders(const struct peers_input *in, const struct peers_node *n, struct peers *p)
+static void add_senders(const struct view *v, const struct peers_node *n, struct peers *p)
 {
 	for (size_t i = 0; i < n->links.n; i++) {
-		const struct peers_route *r = route_to(in, &n->links.v[i].addr);
-		const struct netstate_link *l = r ? netstate_link_at(in->links, r->dev) : NULL;
+		const struct peers_route *r = route_to(v, &n->links.v[i].addr);
+		const struct netstate_link *l = r ? netstate_link_at(v->in->links, r->dev) : NULL;
 
 		if (l && !r->via.len && has_mac(l) && node_has(n, &n->links.v[i].addr))
-			add_identity(in, p, r->dev, n->links.v[i].mac, n);
+			add_identity(v, p, r->dev, n->links.v[i].mac, n);
 	}
-	for (size_t i = 0; i < in->tunnels->n; i++) {
-		const struct netstate_neighbour *t = &in->tunnels->v[i];
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		size_t count;
+		const struct netstate_neighbour *t = ends_at(v, &n->addresses.v[i], &count);
 
-		if (t->fdb && node_has(n, &t->addr))
-			add_identity(in, p, t->dev, t->mac, n);
+		for (size_t k = 0; k < count; k++) {
+			if (t[k].fdb)
+				add_identity(v, p, t[k].dev, t[k].mac, n);
+		}
 	}
 }
 
 /* --- who needs no masquerade --- */
 
-static bool tunnel_leads_to(const struct peers_input *in, int dev, const struct peers_node *n)
+static bool tunnel_leads_to(const struct view *v, int dev, const struct peers_node *n)
 {
-	for (size_t i = 0; i < in->tunnels->n; i++) {
-		if (in->tunnels->v[i].dev == dev && node_has(n, &in->tunnels->v[i].addr))
-			return true;
+	for (size_t i = 0; i < n->addresses.n; i++) {
+		size_t count;
+		const struct netstate_neighbour *t = ends_at(v, &n->addresses.v[i], &count);
+
+		for (size_t k = 0; k < count; k++) {
+			if (t[k].dev == dev)
+				return true;
+		}
 	}
 	return false;
 }
 
 /* Whether others know our Ethernet address there: peers_record tells it. */
-static bool is_published(const struct peers_input *in, const struct netstate_link *l)
+static bool is_published(const struct view *v, const struct netstate_link *l)
 {
-	for (size_t i = 0; i < in->n_nodes; i++) {
-		const struct peers_node *n = in->nodes[i];
-
-		for (size_t k = 0; is_self(in, n) && k < n->addresses.n; k++) {
-			if (netstate_own_link(in->links, in->addresses, &n->addresses.v[k]) == l)
-				return true;
-		}
+	for (size_t i = 0; v->own && i < v->own->addresses.n; i++) {
+		if (netstate_own_link(v->in->links, v->in->addresses, &v->own->addresses.v[i]) == l)
+			return true;
 	}
 	return false;
 }
@@ -305,42 +353,41 @@ static bool is_tunnel(const struct netstate_link *l)
 }
 
 /* NULL when our Ethernet address could get there, else why not. */
-static const char *obstacle(const struct peers_input *in, const struct peers_node *n,
-			    const struct addr *to)
+static const char *obstacle(const struct view *v, const struct peers_node *n, const struct addr *to)
 {
-	const struct peers_route *r = route_to(in, to);
-	const struct netstate_link *l = r ? netstate_link_at(in->links, r->dev) : NULL;
+	const struct peers_route *r = route_to(v, to);
+	const struct netstate_link *l = r ? netstate_link_at(v->in->links, r->dev) : NULL;
 
 	if (!n->returns)
 		return "it does not say that it returns replies the way they came";
 	if (!l)
 		return "there is no route to it";
 	if (is_tunnel(l))
-		return tunnel_leads_to(in, l->index, n) ? NULL : "its tunnel end is not known";
+		return tunnel_leads_to(v, l->index, n) ? NULL : "its tunnel end is not known";
 	if (!has_mac(l))
 		return "it is reached over a device without Ethernet addresses";
 	if (r->via.len ? !node_has(n, &r->via) : !node_has(n, to))
 		return "it is reached through a router";
-	if (!is_published(in, l))
+	if (!is_published(v, l))
 		return "it is reached over a device without an address of this Node";
 	return NULL;
 }
 
 /* The hop by which an address is reached over a plain link; NULL: there is none to be proven. */
-static const struct addr *plain_hop(const struct peers_input *in, const struct peers_node *n,
+static const struct addr *plain_hop(const struct view *v, const struct peers_node *n,
 				    const struct addr *to)
 {
-	const struct peers_route *r = route_to(in, to);
+	const struct peers_route *r = route_to(v, to);
 
-	if (obstacle(in, n, to) || is_tunnel(netstate_link_at(in->links, r->dev)))
+	if (obstacle(v, n, to) || is_tunnel(netstate_link_at(v->in->links, r->dev)))
 		return NULL;
 	return r->via.len ? &r->via : &r->to;
 }
 
-static void add_hop(const struct peers_input *in, const struct peers_node *n, const struct addr *to,
+static void add_hop(const struct view *v, const struct peers_node *n, const struct addr *to,
 		    addr_list *out)
 {
-	const struct addr *hop = plain_hop(in, n, to);
+	const struct addr *hop = plain_hop(v, n, to);
 
 	if (hop)
 		vec_push(out, *hop);
@@ -348,39 +395,44 @@ static void add_hop(const struct peers_input *in, const struct peers_node *n, co
 
 void peers_hops(const struct peers_input *in, addr_list *out)
 {
+	struct view v;
+
+	view_init(&v, in);
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		const struct peers_node *n = in->nodes[i];
 
-		for (size_t k = 0; !is_self(in, n) && k < n->pod_cidrs.n; k++)
-			add_hop(in, n, &n->pod_cidrs.v[k].addr, out);
-		for (size_t k = 0; !is_self(in, n) && k < n->addresses.n; k++)
-			add_hop(in, n, &n->addresses.v[k], out);
+		if (is_self(in, n))
+			continue;
+		for (size_t k = 0; k < n->pod_cidrs.n; k++)
+			add_hop(&v, n, &n->pod_cidrs.v[k].addr, out);
+		for (size_t k = 0; k < n->addresses.n; k++)
+			add_hop(&v, n, &n->addresses.v[k], out);
 	}
 	vec_sort_unique(out, by_addr);
+	view_fini(&v);
 }
 
-static const char *doubt(const struct peers_input *in, const struct peers_node *n,
-			 const struct addr *to)
+static const char *doubt(const struct view *v, const struct peers_node *n, const struct addr *to)
 {
 	static const char *const doubts[] = {
 		[PEERS_UNPROVEN] = "it has not answered yet to a source that is no node",
 		[PEERS_REFUTED] = "it does not answer to a source that is no node"
 	};
 
-	return plain_hop(in, n, to) ? doubts[route_to(in, to)->proof] : NULL;
+	return plain_hop(v, n, to) ? doubts[route_to(v, to)->proof] : NULL;
 }
 
-static void add_target(const struct peers_input *in, const struct peers_node *n,
-		       const struct prefix *to, struct peers *p)
+static void add_target(const struct view *v, const struct peers_node *n, const struct prefix *to,
+		       struct peers *p)
 {
-	const char *why = obstacle(in, n, &to->addr);
+	const char *why = obstacle(v, n, &to->addr);
 	char text[PREFIX_TEXT];
 	AUTO_FREE char *said = NULL;
 
 	if (!why)
-		why = doubt(in, n, &to->addr);
+		why = doubt(v, n, &to->addr);
 	if (!why) {
-		struct peers_target t = { .dev = route_to(in, &to->addr)->dev, .to = *to };
+		struct peers_target t = { .dev = route_to(v, &to->addr)->dev, .to = *to };
 
 		vec_push(&p->symmetric, t);
 		return;
@@ -498,17 +550,17 @@ static bool pair_within(const struct peers_pair *outer, const struct peers_pair 
 						      : within(&outer->to, &inner->to);
 }
 
-static void add_node(const struct peers_input *in, const struct peers_node *n, struct peers *p)
+static void add_node(const struct view *v, const struct peers_node *n, struct peers *p)
 {
-	add_senders(in, n, p);
+	add_senders(v, n, p);
 	for (size_t i = 0; i < n->pod_cidrs.n; i++) {
-		add_target(in, n, &n->pod_cidrs.v[i], p);
+		add_target(v, n, &n->pod_cidrs.v[i], p);
 		add_pairs(n, &n->pod_cidrs.v[i], p);
 	}
 	for (size_t i = 0; i < n->addresses.n; i++) {
 		struct prefix host = host_prefix(&n->addresses.v[i]);
 
-		add_target(in, n, &host, p);
+		add_target(v, n, &host, p);
 		add_pairs(n, &host, p);
 	}
 }
@@ -516,11 +568,14 @@ static void add_node(const struct peers_input *in, const struct peers_node *n, s
 void peers_make(const struct peers_input *in, struct peers *ret)
 {
 	struct peers p = { 0 };
+	struct view v;
 
+	view_init(&v, in);
 	for (size_t i = 0; i < in->n_nodes; i++) {
 		if (!is_self(in, in->nodes[i]))
-			add_node(in, in->nodes[i], &p);
+			add_node(&v, in->nodes[i], &p);
 	}
+	view_fini(&v);
 	vec_sort_unique(&p.senders, sender_cmp);
 	SORT_DISJOINT(&p.direct, direct_cmp, direct_within);
 	SORT_DISJOINT(&p.home, home_cmp, home_within);

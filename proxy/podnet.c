@@ -32,6 +32,12 @@ void podnet_node_free(struct podnet_node *n)
 	free(n);
 }
 
+bool podnet_node_equal(const struct podnet_node *a, const struct podnet_node *b)
+{
+	return str_eq(a->name, b->name) && addr_list_equal(&a->addresses, &b->addresses) &&
+	       prefix_list_equal(&a->pod_cidrs, &b->pod_cidrs);
+}
+
 /* --- routes --- */
 
 void podnet_mac(const struct addr *node, uint8_t ret[MAC_BYTES])

@@ -32,6 +32,7 @@ struct podnet_node {
 /* Bad addresses are left out and named in *ret_bad (strv, may be NULL). */
 struct podnet_node *podnet_node_read(const Core__Node *node, char ***ret_bad);
 void podnet_node_free(struct podnet_node *n);
+bool podnet_node_equal(const struct podnet_node *a, const struct podnet_node *b);
 DEFINE_FREEP(podnet_node_free, struct podnet_node)
 
 struct podnet_input {

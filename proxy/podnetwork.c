@@ -341,12 +341,16 @@ void podnetwork_put_node(struct podnetwork *p, const Core__Node *node)
 {
 	char **bad = NULL;
 	struct podnet_node *n = podnet_node_read(node, &bad);
+	const struct podnet_node *before = map_get(&p->nodes, n->name);
+	bool same = before && podnet_node_equal(before, n);
 
-	for (size_t i = 0; bad && bad[i]; i++)
+	for (size_t i = 0; !same && bad && bad[i]; i++)
 		log_warning("node %s: %s", n->name, bad[i]);
 	strv_free(bad);
+	/* thousands of Nodes tell all the time that they are well; the own one lets look anew */
+	if (!same || str_eq(n->name, p->node_name))
+		wake(p);
 	podnet_node_free(map_put(&p->nodes, n->name, n));
-	wake(p);
 }
 
 void podnetwork_remove_node(struct podnetwork *p, const char *name)

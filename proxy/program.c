@@ -780,11 +780,14 @@ static bool has_key(const struct program *p, const struct nftlist *list, const s
 static bool zones_grow(const struct program *p, const struct frame *f)
 {
 	const struct nftlist *deleted = &p->plan.op[NFT_DELETE];
-	bool grow = f->anew || (f->chains && frame_replaces(f, "zones"));
+	bool grow =
+	    f->anew || (f->chains && (frame_replaces(f, "zones") || frame_replaces(f, "to-zone")));
 	struct nftref e;
 
 	if (!p->settings.zones || !p->settings.return_mask)
 		return false;
+	for (size_t at = 0; !grow && nftlist_next(deleted, p->family, &at, &e);)
+		grow = e.set == NFTSET_HOME;
 	for (size_t at = 0; !grow && nftlist_next(&p->plan.op[NFT_ADD], p->family, &at, &e);)
 		grow = e.set == NFTSET_ZONED && !has_key(p, deleted, &e);
 	return grow;
@@ -793,12 +796,12 @@ static bool zones_grow(const struct program *p, const struct frame *f)
 /* Connections that are there would end. */
 static void keep_older(struct program *p, const struct frame *f, struct nftbatch *b)
 {
-	struct older older = { 0 };
+	struct older older = { .family = p->family, .mask = p->settings.return_mask };
 	struct err e;
 
 	if (!zones_grow(p, f))
 		return;
-	if (conntrack_older(p->io, p->family, &older, &e) < 0)
+	if (conntrack_older(p->io, &older, &e) < 0)
 		log_err_warning(&e, "connections of nodes that are new may end");
 	else
 		nftbatch_older(b, &older);

@@ -25,6 +25,7 @@ enum {
 	LOOK_USEC = 60 * USEC_PER_SEC,    /* not all that somebody changes is news */
 	PROOFS_USEC = 3 * USEC_PER_SEC,   /* who is there has answered by then */
 	FAILURES_MAX = 5,                 /* 32 s between tries */
+	PATIENCE = 3,                     /* failures until what an earlier life left goes */
 	SYSCTL_BYTES = 16
 };
 
@@ -383,16 +384,24 @@ static int install(struct returnpath *r, struct look *l, struct err *e)
 	return result;
 }
 
+/* What an earlier life left in the kernel is all there is. */
+static bool lives_on_heritage(const struct returnpath *r)
+{
+	return r->inherits && !r->last.mask && r->failures < PATIENCE;
+}
+
 /* Nothing is promised. keep: who is told apart stays, as live connections use it. */
 static void withdraw(struct returnpath *r, bool keep)
 {
 	struct peers p = { 0 };
 	struct err e;
 
+	publish(r, NULL);
+	if (keep && lives_on_heritage(r))
+		return;
 	if (keep)
 		peers_copy(&r->last, &p);
 	p.symmetric.n = 0;
-	publish(r, NULL);
 	if (give(r, NULL, &p, &e) < 0)
 		log_err_warning(&e, "replies of other nodes' connections");
 	peers_fini(&p);
@@ -644,7 +653,7 @@ void returnpath_start(struct returnpath *r)
 
 bool returnpath_ready(const struct returnpath *r)
 {
-	return r->given || r->failures || !r->inherits;
+	return r->given || r->failures > PATIENCE || !r->inherits;
 }
 
 size_t returnpath_incapable(const struct returnpath *r)

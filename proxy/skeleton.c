@@ -11,7 +11,7 @@
  *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded, but for those
  *                  that send replies back the way they came
  *   zones:         connections that another node passes on for others are in a zone of that node's:
- * one client may come by several
+ *                  one client may come by several; errors about them are, too
  *   nat senders:   (device, Ethernet address) → mark of the node that passed the connection on,
  * kept with it; replies, replies-output: what answers such a connection carries that mark, and
  * again in the end (replies-last), whatever somebody else made of it meanwhile
@@ -22,6 +22,7 @@
  */
 #include "skeleton.h"
 
+#include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
@@ -461,22 +462,108 @@ static void merge_bits(struct skeleton *s, const char *name, uint32_t mask, enum
 	}
 }
 
+/* Where an ICMP error has what of the packet that it is about, a reply mostly: its header begins at
+ * byte 8. */
+struct quote {
+	uint8_t icmp, types[3]; /* of errors */
+	uint8_t proto, saddr, daddr, sport, dport;
+};
+
+static const struct quote *quote_of(const struct skeleton *s)
+{
+	/* unreachable, too big, time exceeded */
+	static const struct quote quotes[DATAPLANE_FAMILIES] = {
+		[DATAPLANE_IPV4] = { IPPROTO_ICMP, { 3, 11 }, 17, 20, 24, 28, 30 },
+		[DATAPLANE_IPV6] = { IPPROTO_ICMPV6, { 1, 2, 3 }, 14, 16, 32, 48, 50 },
+	};
+
+	return &quotes[s->family];
+}
+
+static void is_zoned(struct skelrule *r)
+{
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
+}
+
+static void stranger_rule(struct skeleton *s, const char *name)
+{
+	struct skelrule *r = rule(s, name);
+
+	is_zoned(r);
+	OP(r, LOAD_ETHER_SADDR, .a = 0);
+	OP(r, LOAD_SADDR, .a = 2);
+	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
+	OP(r, GOTO, .name = "to-zone");
+}
+
+static void set_zone(struct skelrule *r)
+{
+	OP(r, LOAD_ETHER_SADDR_END, .a = 0);
+	OP(r, SET_CT_ZONE, .a = 0);
+}
+
+static void quoted_rules(struct skeleton *s, const struct quote *q)
+{
+	uint32_t len = (uint32_t)nft_addr_len(s->family), at = 2 * words(s);
+	struct skelrule *r;
+
+	/* a header with options has its ports elsewhere */
+	if (s->family == DATAPLANE_IPV4) {
+		r = rule(s, "quoted");
+		OP(r, LOAD_TRANSPORT, .a = 0, .b = 8, .c = 1);
+		OP(r, IS_NOT_BYTES, .a = 0, .len = 1, .bytes = { 0x45 });
+		OP(r, RETURN, .a = 0);
+	}
+	r = rule(s, "quoted");
+	OP(r, LOAD_ETHER_SADDR, .a = 0);
+	OP(r, LOAD_TRANSPORT, .a = 2, .b = q->daddr, .c = len);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
+	OP(r, RETURN, .a = 0);
+	r = rule(s, "quoted");
+	OP(r, LOAD_TRANSPORT, .a = 0, .b = q->daddr, .c = len);
+	OP(r, LOAD_TRANSPORT, .a = words(s), .b = q->saddr, .c = len);
+	OP(r, LOAD_TRANSPORT, .a = at, .b = q->proto, .c = 1);
+	OP(r, LOAD_TRANSPORT, .a = at + 1, .b = q->dport, .c = 2);
+	OP(r, LOAD_TRANSPORT, .a = at + 2, .b = q->sport, .c = 2);
+	OP(r, LOOKUP, .a = 0, .name = SKEL_OLDER);
+	OP(r, RETURN, .a = 0);
+	set_zone(rule(s, "quoted"));
+}
+
+/* An error about a connection is in its zone, whoever sends it: the node itself, when a packet is
+ * too large for its way to the client. Else it would belong to none, and many drop such packets. */
+static void error_rules(struct skeleton *s)
+{
+	const struct quote *q = quote_of(s);
+	struct skelrule *r = rule(s, "zones");
+
+	OP(r, LOAD_PROTO, .a = 0);
+	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->icmp });
+	OP(r, GOTO, .name = "errors");
+	for (size_t i = 0; i < ARRAY_SIZE(q->types) && q->types[i]; i++) {
+		r = rule(s, "errors");
+		OP(r, LOAD_TRANSPORT, .a = 0, .b = 0, .c = 1);
+		OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->types[i] });
+		is_zoned(r);
+		OP(r, GOTO, .name = "quoted");
+	}
+	stranger_rule(s, "errors");
+	quoted_rules(s, q);
+}
+
 /* The zone follows from the Ethernet address alone, so that nobody needs to remember it: what
  * changes the zone of a live connection ends it. Only the original direction is looked up in it:
  * replies are what the table without zones says, where two connections of one client's port differ,
  * as translation gives the second another one. */
 static void zone_rules(struct skeleton *s)
 {
-	struct skelrule *r = rule(s, "zones");
 	uint32_t at = 2 * words(s);
+	struct skelrule *r;
 
-	OP(r, LOAD_IIF, .a = 0);
-	OP(r, LOAD_ETHER_SADDR, .a = 1);
-	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
-	OP(r, LOAD_ETHER_SADDR, .a = 0);
-	OP(r, LOAD_SADDR, .a = 2);
-	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
-	OP(r, GOTO, .name = "to-zone");
+	error_rules(s);
+	stranger_rule(s, "zones");
 
 	r = rule(s, "to-zone");
 	OP(r, LOAD_SADDR, .a = 0);
@@ -487,9 +574,12 @@ static void zone_rules(struct skeleton *s)
 	OP(r, LOOKUP, .a = 0, .name = SKEL_OLDER);
 	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC, .name = SKEL_OLDER);
 	OP(r, RETURN, .a = 0);
+	/* who is forgotten stays as long as somebody comes by it */
 	r = rule(s, "to-zone");
-	OP(r, LOAD_ETHER_SADDR_END, .a = 0);
-	OP(r, SET_CT_ZONE, .a = 0);
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC, .name = nftset_info(NFTSET_ZONED)->name);
+	set_zone(r);
 }
 
 /* The mark travels in the packet's priority from the one rule to the others. */
@@ -572,7 +662,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 					     "dispatch-masq", "firewall",        "reject",
 					     "sticky",        "remember",        "first",
 					     "masquerade",    "remember-sender", "to-sender",
-					     "to-zone" };
+					     "to-zone",       "errors",          "quoted" };
 	struct skeleton s = { .family = in->family };
 
 	chain(&s, SKEL_PREROUTING, "prerouting");

@@ -16,6 +16,7 @@ enum skel_op {
 	SKEL_LOAD_PROTO,
 	SKEL_LOAD_SPORT,
 	SKEL_LOAD_DPORT,
+	SKEL_LOAD_TRANSPORT, /* a: register, b: offset behind the IP header, c: bytes */
 	SKEL_LOAD_PRIORITY,
 	SKEL_LOAD_MARK,
 	SKEL_LOAD_IIFNAME,
@@ -40,7 +41,7 @@ enum skel_op {
 	SKEL_LOOKUP_DATA,  /* a: register, b: register of the data, set */
 	SKEL_VMAP,         /* a: register, set */
 	SKEL_UPDATE,       /* a: register of key, b: register of data, c: time-out in s, set */
-	SKEL_REFRESH,      /* a: register of key, c: time-out in s, set that holds it */
+	SKEL_REFRESH,      /* a: register of key, c: time-out in s, of an element that has one */
 	SKEL_ZERO,         /* a: register */
 	SKEL_SET_PRIORITY, /* a: register */
 	SKEL_SET_MARK,

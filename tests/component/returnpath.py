@@ -544,6 +544,7 @@ def scenario_tunnel_end_changes(cluster):
 
 LABS = (
     (Link, (scenario_table, returnzones.scenario_one_port_two_nodes, returnzones.scenario_known_in_midstream,
+            returnzones.scenario_large_packets, returnzones.scenario_errors_about_connections, returnzones.scenario_fails_at_first,
             scenario_policy_local, scenario_restart_changes_nothing, scenario_foreign_changes_are_healed,
             scenario_busy_link,
             scenario_incapable_peer, scenario_node_that_vanishes, scenario_lost_while_away, scenario_dead_nodes,

@@ -48,6 +48,22 @@ def expiring(cluster, n, peer):
     return ["timeout" in str(e) for e in found]
 
 
+def lifetimes(cluster, n):
+    """How long what n keeps of forgotten nodes stays, in seconds, by set and element."""
+    return {(f, str(e["elem"]["val"])): e["elem"]["expires"] for f in ("ip", "ip6")
+            for e in cluster.elements(n, f, "zoned") if "elem" in e}
+
+
+def used_is_kept(cluster, n, conns, when):
+    """Who is forgotten is remembered anew with every packet that comes by it: a connection may live for weeks."""
+    time.sleep(3)
+    before = lifetimes(cluster, n)
+    hear_all(conns, when)
+    after = lifetimes(cluster, n)
+    renewed = [f for f, e in before if after[f, e] > before[f, e]]
+    check(before and set(renewed) == {"ip", "ip6"}, f"{when}: {before} {after}")
+
+
 def forget_node(cluster, n, peer):
     cluster.call("DELETE", f"/api/v1/nodes/n{peer}")
     wait(lambda: all(expiring(cluster, n, peer)), 10, lambda: cluster.elements(n, "ip", "zoned"))
@@ -87,7 +103,7 @@ def scenario_one_port_two_nodes(cluster):
     restart_in_silence(cluster, 3, conns, "with the Node")
     if not cluster.more:    # our own pod network leads to Nodes only
         forget_node(cluster, 3, 1)
-        hear_all(conns, "without the Node")
+        used_is_kept(cluster, 3, conns, "without the Node")
         restart_in_silence(cluster, 3, conns, "without the Node")
         know_node(cluster, 3, 1)
         hear_all(conns, "with the Node again")
@@ -103,6 +119,83 @@ def scenario_one_port_two_nodes(cluster):
     cluster.lab.nodes[3].exec("nft", "flush", "ruleset")
     wait_healed(cluster, 3)
     hear_all(conns, "after a flush")
+    for c, _, _ in conns:
+        c.close()
+
+
+def scenario_large_packets(cluster):
+    """Requests that travel in pieces, from one port by two nodes."""
+    for port, family in enumerate(FAMILIES, 22000):
+        own, number = SOURCES["client"][FIELD[family]], 30000 + cluster.ports["third"]
+        conns = [cluster.netlab.Conn(cluster.lab.client, "UDP", cluster.node_addresses(n)[FIELD[family] - 1], number, timeout=2,
+                                     source_port=port) for n in (1, 2)]
+        for c in conns * 2:
+            c.s.sendall(4000 * b"?")
+            got = json.loads(c.s.recv(2048))
+            check(got == ["third", own], f"{c.s}: {got}")
+        for c in conns:
+            c.close()
+
+
+def scenario_errors_about_connections(cluster):
+    """What n1 says of a connection that it passes on to n3, or of one that n3 makes, belongs to that."""
+    n1, n3 = cluster.lab.nodes[1], cluster.lab.nodes[3]
+    n3.exec("nft", """
+        table inet somebody {
+            chain f {
+                type filter hook forward priority 0;
+                meta l4proto { icmp, icmpv6 } ct state related counter
+                meta l4proto { icmp, icmpv6 } ct state invalid counter drop
+            }
+        }""")
+
+    def seen():
+        """Errors that belong to a connection, and others."""
+        rules = json.loads(n3.exec("nft", "-j", "list", "table", "inet", "somebody"))["nftables"]
+        return [e["counter"]["packets"] for r in rules if "rule" in r for e in r["rule"]["expr"] if "counter" in e]
+    nowhere = {"-4": "198.51.100.77", "-6": "fd99::77"}
+    gone = {"-4": SOURCES["client"][1], "-6": SOURCES["client"][2]}
+    conns = [cluster.netlab.Conn(cluster.lab.client, proto, *front_of(cluster, "third", "NodePort", family), timeout=2)
+             for proto in ("UDP", "TCP") for family in FAMILIES]
+    for c in conns:
+        c.ask()
+    own = [cluster.netlab.Conn(cluster.ns("p31"), "UDP", to, 9) for to in nowhere.values()]
+    try:
+        for family in ("-4", "-6"):
+            n1.ip(family, "route", "add", "unreachable", gone[family])
+            n1.ip(family, "route", "add", "unreachable", nowhere[family])
+            n3.ip(family, "route", "add", nowhere[family], "via", "192.168.50.1" if family == "-4" else "fd50::1")
+        for c in own + conns:
+            before = seen()
+            c.s.sendall(b"?")
+            wait(lambda: seen() != before, 3, lambda: f"{c.s}: no error")
+            check(not seen()[1], f"{c.s}: an error of no connection")
+    finally:
+        for family in ("-4", "-6"):
+            n1.ip(family, "route", "del", "unreachable", gone[family])
+            n1.ip(family, "route", "del", "unreachable", nowhere[family])
+            n3.ip(family, "route", "del", nowhere[family])
+        n3.exec("nft", "delete", "table", "inet", "somebody")
+    for c in conns + own:
+        c.close()
+
+
+def scenario_fails_at_first(cluster):
+    """A new life whose first look fails leaves what live connections use."""
+    n2 = cluster.lab.nodes[2]
+    conns = [named(cluster.netlab.Conn(cluster.lab.client, proto, *front_of(cluster, "host", "NodePort", family), timeout=2),
+                   f"{proto} {family}") for proto in ("TCP", "UDP") for family in FAMILIES]
+    cluster.stop(2, signal.SIGKILL)
+    n2.sysctl("ipv4/ip_forward", 0)
+    seen = cluster.log(2).count("ipv4/ip_forward is 0")
+    cluster.start(2)
+    wait(lambda: cluster.log(2).count("ipv4/ip_forward is 0") > seen, 10, lambda: cluster.log(2)[-800:])
+    time.sleep(1)
+    hear_all(conns, "after a failure")
+    n2.sysctl("ipv4/ip_forward", 1)
+    cluster.settled(cluster.senders())
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
+    hear_all(conns, "after another try")
     for c, _, _ in conns:
         c.close()
 

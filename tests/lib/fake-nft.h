@@ -17,3 +17,5 @@ void fake_nft_expire(struct nftio *io); /* time passes: elements that do are gon
 void fake_nft_drop_frame(struct nftio *io, size_t i); /* a set, chain, rule or fixed map of it */
 unsigned fake_nft_commits(const struct nftio *io);
 size_t fake_nft_messages(const struct nftio *io); /* of the last commit */
+void fake_nft_flush_chain(struct nftio *io, const char *chain);
+unsigned fake_nft_requests(const struct nftio *io); /* about connections, none of which is there */

@@ -163,6 +163,11 @@ static void load(struct state *s, const struct skelop *o)
 	case SKEL_LOAD_SPORT:
 		set_bytes(s, o->a, &from, 2);
 		break;
+	case SKEL_LOAD_TRANSPORT:
+		if (o->b + o->c > sizeof(p->transport))
+			fail("read behind the packet", "");
+		set_bytes(s, o->a, p->transport + o->b, o->c);
+		break;
 	case SKEL_LOAD_PRIORITY:
 		set(s, o->a, p->priority);
 		break;
@@ -238,7 +243,10 @@ static enum step act(struct state *s, const struct skelop *o)
 {
 	switch (o->op) {
 	case SKEL_REFRESH:
-		s->p->refreshed = true;
+		if (!strcmp(o->name, SKEL_OLDER))
+			s->p->refreshed = true;
+		else
+			s->p->renewed = true;
 		return NEXT_OP;
 	case SKEL_UPDATE:
 		update(s, o);

@@ -28,10 +28,12 @@ struct walk_packet {
 	const char *iif;
 	uint32_t iif_index, oif_index, ct_mark;
 	uint8_t ether_saddr[MAC_BYTES];
-	uint16_t zone;    /* out: as its bytes are read from the packet */
-	bool refreshed;   /* out: what is kept was used */
-	bool reply;       /* of its connection */
-	bool local_daddr; /* the FIB says so */
+	uint8_t transport[64]; /* behind the IP header; ports stand above */
+	uint16_t zone;         /* out: as its bytes are read from the packet */
+	bool refreshed;        /* out: what is kept was used */
+	bool renewed;          /* out: so was the node's zone */
+	bool reply;            /* of its connection */
+	bool local_daddr;      /* the FIB says so */
 	uint32_t mark, priority;
 	bool dnat, masquerade; /* out */
 };

@@ -13,6 +13,7 @@
 #include "ids.h"
 #include "nftbatch.h"
 #include "nftparse.h"
+#include "nftsets.h"
 #include "test.h"
 #include "topology.h"
 
@@ -417,6 +418,21 @@ static void test_ids(void **state)
 	ids_fini(&s);
 }
 
+/* What rules write into is the kernel's memory: it is not read. */
+static void test_memories(void **state)
+{
+	struct nftsetdef def;
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < NFTSETS_COUNT; i++) {
+		nftsets_get(i, DATAPLANE_IPV4, &def);
+		assert_int_equal(nftsets_is_memory(def.name), !!(def.flags & NFT_SET_EVAL));
+		n += nftsets_is_memory(def.name);
+	}
+	assert_int_equal(n, 2);
+}
+
 /* UDP connections */
 
 static void put_tuple(struct nlmsghdr *h, uint16_t type, const char *from, uint16_t from_port,
@@ -446,8 +462,10 @@ static struct ctentry entry(const char *to, uint16_t to_port, const char *from, 
 	put_tuple(h, CTA_TUPLE_ORIG, "192.0.2.1", 4000, to, to_port);
 	put_tuple(h, CTA_TUPLE_REPLY, from, from_port, "192.0.2.1", 4000);
 	mnl_attr_put_u32(h, CTA_ID, htonl(5));
+	mnl_attr_put_u32(h, CTA_MARK, htonl(0x1234));
 	assert_false(ctentry_parse(h, h->nlmsg_len - 4, &e));
 	assert_true(ctentry_parse(h, h->nlmsg_len, &e));
+	assert_int_equal(e.mark, 0x1234);
 	return e;
 }
 
@@ -527,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_frame_is_known_again),
 		cmocka_unit_test(test_frame_is_whole),
 		cmocka_unit_test(test_errors_name_the_element),
+		cmocka_unit_test(test_memories),
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_stale_connections),
 		cmocka_unit_test(test_stale_node_ports_anywhere),

@@ -355,6 +355,80 @@ static void homes_need_no_route(void **state)
 	vec_fini(&tunnels);
 }
 
+static struct addr numbered(uint8_t first, uint8_t second, unsigned i)
+{
+	return (struct addr){ .len = 4, .b = { first, second, (uint8_t)(i >> 8), (uint8_t)i } };
+}
+
+/* Thousands of nodes on one link, each with a tunnel end for its pods, told in another order. */
+static void thousands_of_nodes(void **state)
+{
+	enum { MANY = 3000 };
+	struct peers_node *many = mem_calloc(MANY, sizeof(*many));
+	VEC(const struct peers_node *) nodes = { 0 };
+	VEC(struct peers_route) routes = { 0 };
+	addr_list targets = { 0 }, hops = { 0 };
+	struct peers p;
+	struct bed b;
+
+	(void)state;
+	bed_init(&b, lan_json);
+	vec_push(&nodes, b.self);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct addr a = numbered(192, 168, i), pods = numbered(10, 2, i);
+		struct peers_link link = { .addr = a, .mac = { 2, 1, 0, 0, a.b[2], a.b[3] } };
+		struct addr end = numbered(192, 168, MANY - 1 - i);
+		struct netstate_neighbour t = { .fdb = true, .dev = VXLAN, .addr = end };
+
+		t.mac[0] = 2;
+		memcpy(t.mac + 4, end.b + 2, 2);
+		vec_push(&b.tunnels, t);
+		many[i] = (struct peers_node){ .name = str_fmt("m%u", i), .returns = true };
+		vec_push(&many[i].addresses, a);
+		vec_push(&many[i].pod_cidrs, prefix_of(&pods, 32));
+		vec_push(&many[i].links, link);
+		vec_push(&nodes, &many[i]);
+	}
+	b.in.nodes = nodes.v;
+	b.in.n_nodes = nodes.n;
+	peers_targets(&b.in, &targets);
+	for (size_t i = 0; i < targets.n; i++)
+		vec_push(&routes,
+			 (struct peers_route){ .to = targets.v[i],
+					       .dev = targets.v[i].b[0] == 10 ? VXLAN : LAN,
+					       .proof = PEERS_PROVEN });
+	b.in.routes = routes.v;
+	b.in.n_routes = routes.n;
+	peers_hops(&b.in, &hops);
+	peers_make(&b.in, &p);
+	assert_int_equal(targets.n, 2 * MANY);
+	assert_int_equal(hops.n, MANY);
+	assert_int_equal(p.senders.n, 2 * MANY);
+	assert_int_equal(p.symmetric.n, 2 * MANY);
+	assert_int_equal(p.direct.n, 2 * MANY);
+	assert_null(p.incapable);
+	for (size_t i = 0; i < p.senders.n; i++) {
+		const struct peers_sender *s = &p.senders.v[i];
+		AUTO_FREE char *name = str_fmt("m%u", (unsigned)(s->mac[4] << 8 | s->mac[5]));
+
+		assert_string_equal(s->node, name);
+		assert_int_equal(s->dev, s->mac[1] ? LAN : VXLAN);
+	}
+	peers_fini(&p);
+	for (unsigned i = 0; i < MANY; i++) {
+		free(many[i].name);
+		vec_fini(&many[i].addresses);
+		vec_fini(&many[i].pod_cidrs);
+		vec_fini(&many[i].links);
+	}
+	free(many);
+	vec_fini(&nodes);
+	vec_fini(&routes);
+	vec_fini(&targets);
+	vec_fini(&hops);
+	bed_fini(&b);
+}
+
 /* --- marks --- */
 
 static void add_sender(struct peers *p, int dev, unsigned n)
@@ -667,6 +741,7 @@ int main(void)
 		cmocka_unit_test(others_are_read),
 		cmocka_unit_test(pairs_of_one_node),
 		cmocka_unit_test(homes_need_no_route),
+		cmocka_unit_test(thousands_of_nodes),
 		cmocka_unit_test(marks_stay_with_their_senders),
 		cmocka_unit_test(marks_outlive_their_senders),
 		cmocka_unit_test(marks_run_out),

@@ -34,6 +34,36 @@ static struct podnet_node *read_node(const char *json, char ***ret_bad)
 	return podnet_node_read((const Core__Node *)o->msg, ret_bad);
 }
 
+/* What of a Node makes a difference. */
+static void nodes_that_make_no_difference(void **state)
+{
+	static const struct {
+		const char *json;
+		bool same;
+	} table[] = {
+		{ NODE("n1", IP("192.0.2.1") "," IP("fd00::1") "," NAME("x"),
+		       "\"10.1.1.0/24\",\"fd01:1::/64\""),
+		  true },
+		{ NODE("n2", IP("192.0.2.1") "," IP("fd00::1"), "\"10.1.1.0/24\",\"fd01:1::/64\""),
+		  false },
+		{ NODE("n1", IP("192.0.2.2") "," IP("fd00::1"), "\"10.1.1.0/24\",\"fd01:1::/64\""),
+		  false },
+		{ NODE("n1", IP("192.0.2.1"), "\"10.1.1.0/24\",\"fd01:1::/64\""), false },
+		{ NODE("n1", IP("192.0.2.1") "," IP("fd00::1"), "\"10.1.1.0/25\",\"fd01:1::/64\""),
+		  false },
+		{ NODE("n1", IP("192.0.2.1") "," IP("fd00::1"), "\"10.1.1.0/24\""), false },
+	};
+	CLEANUP(podnet_node_freep) struct podnet_node *self = read_node(self_json, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		CLEANUP(podnet_node_freep)
+		struct podnet_node *other = read_node(table[i].json, NULL);
+
+		assert_int_equal(podnet_node_equal(self, other), table[i].same);
+	}
+}
+
 /* The result as text: one line an element. */
 static void tell(const struct podnet *p, struct str *out)
 {
@@ -264,6 +294,7 @@ static void cni_configuration(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nodes_that_make_no_difference),
 		cmocka_unit_test(nodes_are_reached),
 		cmocka_unit_test(bad_nodes_are_named),
 		cmocka_unit_test(ethernet_addresses_differ),

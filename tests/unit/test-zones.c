@@ -115,6 +115,7 @@ static void strangers_have_a_zone(void **state)
 
 		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
 		assert_memory_equal(&p.zone, table[i].want, sizeof(p.zone));
+		assert_int_equal(p.renewed, p.zone != 0);
 		assert_int_equal(p.mark, 0);
 	}
 	skeleton_fini(&skel);
@@ -186,22 +187,27 @@ static void older_ones_are_kept(void **state)
 	older_fini(&o);
 }
 
-/* As many as there may be are messages of at most 64 kB. */
+/* As many as there may be are messages of at most 64 kB, and none that is known to be another
+ * node's is left out for others. */
 static void many_older_ones(void **state)
 {
-	struct older o = { .family = DATAPLANE_IPV4 };
+	struct older o = { .family = DATAPLANE_IPV4, .mask = MASK };
 	struct nftbatch b;
-	size_t messages = 0;
+	size_t messages = 0, marked = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < OLDER_MAX + 1000; i++) {
 		struct ctentry e = connection("198.51.100.9", (uint16_t)i);
 
 		e.to_port = (uint16_t)(i >> 16);
+		e.mark = i % 100 ? (uint32_t)~MASK : 0x1001;
 		older_note(&o, &e);
 	}
 	older_settle(&o);
 	assert_int_equal(o.conns.n, OLDER_MAX);
+	for (size_t i = 0; i < o.conns.n; i++)
+		marked += o.conns.v[i].marked;
+	assert_int_equal(marked, OLDER_MAX / 100 + 11);
 	nftbatch_begin(&b, 1);
 	nftbatch_older(&b, &o);
 	nftbatch_end(&b);
@@ -250,12 +256,107 @@ static void an_older_one_has_no_zone(void **state)
 		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
 		assert_int_equal(p.zone == 0, port == 1234);
 		assert_int_equal(p.refreshed, port == 1234);
+		assert_int_equal(p.renewed, port != 1234);
 	}
 	older_fini(&o);
 	skeleton_fini(&skel);
 	nftlist_fini(&list);
 	vec_fini(&elems);
 	peers_fini(&peers);
+}
+
+/* What is behind the IP header of an error of that type about a packet to `to`. */
+static void make_error(struct walk_packet *p, uint8_t type, const char *client, const char *server)
+{
+	struct addr from = addr(server), to = addr(client);
+	bool six = to.len == 16;
+	uint8_t *quoted = p->transport + 8, *ports = quoted + (six ? 40 : 20);
+
+	memset(p->transport, 0, sizeof(p->transport));
+	p->proto = six ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	p->transport[0] = type;
+	quoted[0] = six ? 0x60 : 0x45;
+	quoted[six ? 6 : 9] = IPPROTO_TCP;
+	memcpy(quoted + (six ? 8 : 12), from.b, from.len);
+	memcpy(quoted + (six ? 24 : 16), to.b, to.len);
+	ports[1] = 80;
+	ports[2] = 1234 >> 8;
+	ports[3] = 1234 & 0xff;
+}
+
+/* An error is where what it is about is, whoever says it. */
+static void errors_are_in_the_zone(void **state)
+{
+	static const struct {
+		const char *saddr, *client, *server;
+		uint8_t type;
+		bool options, want;
+	} table[] = {
+		{ "192.0.2.2", "198.51.100.9", "10.1.1.1", 3, false, true },
+		{ "198.51.100.7", "198.51.100.9", "10.1.1.1", 3, false, true },
+		{ "192.0.2.2", "198.51.100.9", "10.1.1.1", 11, false, true },
+		{ "192.0.2.2", "198.51.100.9", "10.1.1.1", 3, true, false },
+		/* for itself and its own */
+		{ "192.0.2.2", "192.0.2.2", "10.1.1.1", 3, false, false },
+		{ "192.0.2.2", "10.1.2.7", "10.1.1.1", 3, false, false },
+		/* none is without a zone */
+		{ "192.0.2.2", "198.51.100.8", "10.1.1.1", 3, false, false },
+		{ "198.51.100.8", "198.51.100.8", "10.1.1.1", 3, false, false },
+		/* no errors */
+		{ "192.0.2.2", "198.51.100.9", "10.1.1.1", 8, false, false },
+		{ "192.0.2.2", "198.51.100.9", "10.1.1.1", 0, false, false },
+		{ "fd00::2", "fd01::9", "fd00:1::1", 1, false, true },
+		{ "fd00::2", "fd01::9", "fd00:1::1", 2, false, true },
+		{ "fd01::7", "fd01::9", "fd00:1::1", 3, false, true },
+		{ "fd00::2", "fd00::2", "fd00:1::1", 2, false, false },
+		{ "fd00::2", "fd01::8", "fd00:1::1", 2, false, false },
+		{ "fd00::2", "fd01::9", "fd00:1::1", 128, false, false },
+		{ "fe80::2", "fd01::9", "fd00:1::1", 135, false, false },
+	};
+	static const char *const unzoned[][2] = { { "198.51.100.8", "10.1.1.1" },
+						  { "fd01::8", "fd00:1::1" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		enum dataplane_family f =
+		    addr(table[i].saddr).len == 4 ? DATAPLANE_IPV4 : DATAPLANE_IPV6;
+		struct skeleton_settings in = { .family = f, .return_mask = MASK, .zones = true };
+		struct walk_packet p = { .saddr = addr(table[i].saddr),
+					 .daddr = addr(table[i].server),
+					 .iif_index = LAN,
+					 .ether_saddr = { 2, 0, 0, 0, 0x10, 2 } };
+		struct ctentry old = connection(unzoned[f][0], 1234);
+		struct older o = { .family = f };
+		struct peers peers = { .mask = MASK };
+		struct walk_table t = { 0 };
+		nftelems elems = { 0 };
+		struct skeleton skel;
+		struct nftlist list;
+		unsigned choices;
+
+		add_sender(&peers, LAN, 2);
+		add_home(&peers, 2, f == DATAPLANE_IPV4 ? "10.1.2.0/24" : "fe80::/10");
+		add_home(&peers, 2, f == DATAPLANE_IPV4 ? "192.0.2.2/32" : "fd00::2/128");
+		ruleset_peers(&peers, f, &elems);
+		nftlist_pack(&elems, f, &list);
+		skeleton_make(&in, &skel);
+		old.to = addr(unzoned[f][1]);
+		older_note(&o, &old);
+		older_settle(&o);
+		t.list = &list;
+		t.skel = &skel;
+		t.older = o.conns.v[0].key;
+		make_error(&p, table[i].type, table[i].client, table[i].server);
+		if (table[i].options)
+			p.transport[8] = 0x46;
+		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
+		assert_int_equal(p.zone != 0, table[i].want);
+		older_fini(&o);
+		skeleton_fini(&skel);
+		nftlist_fini(&list);
+		vec_fini(&elems);
+		peers_fini(&peers);
+	}
 }
 
 static void a_kernel_without_zones(void **state)
@@ -505,6 +606,52 @@ static void a_flush_forgets_nobody(void **state)
 	fake_nft_free(w.io);
 }
 
+/* Connections are asked for when packets will have a zone that had none, and at no other time. */
+static void connections_are_kept_when_zones_grow(void **state)
+{
+	static const struct {
+		const char *pods;  /* of the node; NULL: it says nothing */
+		bool other;        /* there is another one */
+		const char *flush; /* a chain that somebody empties before */
+		bool asks;
+	} table[] = {
+		{ "10.1.0.0/23", false, NULL, true }, /* the table is new */
+		{ "10.1.0.0/23", false, NULL, false },    { NULL, false, NULL, false },
+		{ "10.1.0.0/23", false, NULL, false },    { "10.1.0.0/23", true, NULL, true },
+		{ "10.1.0.0/23", false, NULL, false },    { "10.1.0.0/23", true, NULL, false },
+		{ "10.1.0.0/24", true, NULL, true },      { "10.1.0.0/24", true, "zones", true },
+		{ "10.1.0.0/24", true, "to-zone", true }, { "10.1.0.0/24", true, "senders", false },
+	};
+	struct world w = { .now_usec = 1000000 };
+	struct program_result result;
+
+	(void)state;
+	w.io = fake_nft_new(DATAPLANE_IPV4);
+	be_born(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		unsigned before = fake_nft_requests(w.io);
+
+		peers_fini(&w.peers);
+		w.peers.mask = MASK;
+		if (table[i].pods) {
+			add_sender(&w.peers, LAN, 1);
+			add_home(&w.peers, 1, table[i].pods);
+		}
+		if (table[i].other)
+			add_sender(&w.peers, LAN, 2);
+		program_set_peers(w.program, &w.peers);
+		if (table[i].flush) {
+			fake_nft_flush_chain(w.io, table[i].flush);
+			program_distrust(w.program);
+		}
+		sync_now(&w, &result);
+		assert_int_equal(fake_nft_requests(w.io) - before, table[i].asks);
+	}
+	die(&w);
+	peers_fini(&w.peers);
+	fake_nft_free(w.io);
+}
+
 /* Whoever makes up Nodes does not fill the kernel. */
 static void there_is_a_limit(void **state)
 {
@@ -539,12 +686,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_have_a_zone),
+		cmocka_unit_test(errors_are_in_the_zone),
 		cmocka_unit_test(a_kernel_without_zones),
 		cmocka_unit_test(older_ones_are_kept),
 		cmocka_unit_test(many_older_ones),
 		cmocka_unit_test(an_older_one_has_no_zone),
 		cmocka_unit_test(nodes_come_and_go),
 		cmocka_unit_test(a_flush_forgets_nobody),
+		cmocka_unit_test(connections_are_kept_when_zones_grow),
 		cmocka_unit_test(there_is_a_limit),
 	};
 
