@@ -179,6 +179,7 @@ static void configure(const struct podspec *spec)
 	struct dns_warning warning;
 	struct err e;
 
+	assert_non_null(hosts);
 	memoryqos_of_pod(&node.memory_qos, spec->pod->spec, &limits);
 	(void)podconfig_sandbox(spec, &node, 0, &sandbox, &warning, &e);
 	for (size_t i = 0; i < spec->n_containers; i++)
@@ -256,6 +257,7 @@ static void use(Core__Pod *pod)
 	struct podobs *all = all_running(spec);
 	AUTO_JSON struct json_object *json = codec_to_json(pod);
 
+	assert_non_null(json);
 	strv_free(podunbuilt_fields(pod->spec));
 	configure(spec);
 	fill_volumes(spec);
