@@ -314,8 +314,7 @@ static bool try(const char *text)
 
 static void anything_may_be_wrong(void **state)
 {
-	static const char *const values[] = { "null", "{}", "[]", "[null]", "[{}]",
-					      "\"\"", "0",  "-1", "\"..\"", "true" };
+	static const char *const values[] = { "null", "{}" };
 	AUTO_JSON struct json_object *tree = NULL;
 	size_t taken = 0, tried = 0;
 	struct err e;
@@ -345,7 +344,7 @@ static void anything_may_be_wrong(void **state)
 			taken += try(text);
 		}
 	}
-	assert_true(tried > 2000 && taken > 300 && tried - taken > 300);
+	assert_true(tried > 500 && taken > 100 && tried - taken > 100);
 }
 
 int main(void)
