@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -13,7 +14,9 @@
 #include "kube/quantity.h"
 #include "manifest.h"
 
-enum { PORT_MAX = 65535, PORT_NAME_MAX = 15, WORDS_MAX = 8 };
+enum { PORT_MAX = 65535, PORT_NAME_MAX = 15, WORDS_MAX = 8, UID_CHARS_MAX = 63 };
+
+#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 struct check {
 	struct str problems;
@@ -79,6 +82,28 @@ static void inner_path(struct check *c, const char *path, const char *value)
 		problem(c, path, "\"%s\" must be a relative path", value);
 	if (strstr(framed, "/../"))
 		problem(c, path, "\"%s\" must not hold '..'", str_or(value, ""));
+}
+
+static bool holds_only(const char *text, const char *chars)
+{
+	return !str_empty(text) && text[strspn(text, chars)] == '\0';
+}
+
+static void ip_address(struct check *c, const char *path, const char *value)
+{
+	const char *ip = str_or(value, "");
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, ip, address) != 1 && inet_pton(AF_INET6, ip, address) != 1)
+		problem(c, path, "\"%s\" is not an IP address", ip);
+}
+
+static void required(struct check *c, const char *at, const char *field, const char *value)
+{
+	AUTO_FREE char *path = below(at, field);
+
+	if (str_empty(value))
+		problem(c, path, "is required");
 }
 
 static bool is_port_name(const char *name)
@@ -161,11 +186,8 @@ static void check_volume(struct check *c, const char *at, const Core__Volume *v)
 		problem(c, at, "must have one source, has %u", count_sources(s));
 	if (s->hostpath)
 		host_path(c, at, s->hostpath);
-	if (s->image && str_empty(s->image->reference)) {
-		AUTO_FREE char *path = below(at, "image.reference");
-
-		problem(c, path, "is required");
-	}
+	if (s->image)
+		required(c, at, "image.reference", s->image->reference);
 	if (s->emptydir && s->emptydir->medium && strcmp(s->emptydir->medium, "Memory") &&
 	    !str_starts(s->emptydir->medium, "HugePages") && *s->emptydir->medium) {
 		AUTO_FREE char *path = below(at, "emptyDir.medium");
@@ -240,6 +262,17 @@ static void check_mount(struct check *c, const char *at, const Core__Container *
 		problem(c, propagation, "Bidirectional is for privileged containers");
 }
 
+static void check_file_key(struct check *c, const char *at, const Core__FileKeySelector *ref)
+{
+	AUTO_FREE char *path = below(at, "fileKeyRef.path");
+
+	if (!find_volume(c->spec, ref->volumename))
+		problem(c, at, "there is no volume \"%s\"", str_or(ref->volumename, ""));
+	required(c, at, "fileKeyRef.path", ref->path);
+	required(c, at, "fileKeyRef.key", ref->key);
+	inner_path(c, path, ref->path);
+}
+
 static void check_variable(struct check *c, const char *at, const Core__EnvVar *v)
 {
 	const Core__EnvVarSource *from = v->valuefrom;
@@ -256,9 +289,19 @@ static void check_variable(struct check *c, const char *at, const Core__EnvVar *
 		!!from->secretkeyref + !!from->filekeyref !=
 	    1)
 		problem(c, source, "must have one source");
-	if (from->filekeyref && !find_volume(c->spec, from->filekeyref->volumename))
-		problem(c, source, "there is no volume \"%s\"",
-			str_or(from->filekeyref->volumename, ""));
+	if (from->filekeyref)
+		check_file_key(c, source, from->filekeyref);
+}
+
+static void check_headers(struct check *c, const char *at, const Core__HTTPGetAction *get)
+{
+	for (size_t i = 0; i < get->n_httpheaders; i++) {
+		AUTO_FREE char *path = str_fmt("%s.httpHeaders[%zu].name", at, i);
+		const char *name = get->httpheaders[i]->name;
+
+		if (!holds_only(name, LETTERS_AND_DIGITS "-"))
+			problem(c, path, "\"%s\" is not the name of a header", str_or(name, ""));
+	}
 }
 
 /* exec, httpGet and tcpSocket, of probes and hooks. */
@@ -276,6 +319,7 @@ static void check_actions(struct check *c, const char *at, const Core__ExecActio
 	if (http) {
 		port_or_name(c, get, http->port);
 		one_of(c, scheme, http->scheme, schemes);
+		check_headers(c, get, http);
 	}
 	if (tcp)
 		port_or_name(c, socket, tcp->port);
@@ -283,8 +327,12 @@ static void check_actions(struct check *c, const char *at, const Core__ExecActio
 
 static void check_hook(struct check *c, const char *at, const Core__LifecycleHandler *h)
 {
+	AUTO_FREE char *sleep_path = below(at, "sleep.seconds");
+
 	if (!h)
 		return;
+	if (h->sleep)
+		number(c, sleep_path, h->sleep->seconds, 0, c->spec->terminationgraceperiodseconds);
 	if (!!h->exec + !!h->httpget + !!h->tcpsocket + !!h->sleep != 1)
 		problem(c, at, "must have one action");
 	check_actions(c, at, h->exec, h->httpget, h->tcpsocket);
@@ -294,6 +342,7 @@ static void check_probe(struct check *c, const char *at, const Core__Probe *p, b
 {
 	const Core__ProbeHandler *h = p ? p->handler : NULL;
 	AUTO_FREE char *success = below(at, "successThreshold");
+	AUTO_FREE char *grace = below(at, "terminationGracePeriodSeconds");
 	AUTO_FREE char *port = below(at, "grpc.port");
 
 	if (!p)
@@ -316,6 +365,10 @@ static void check_probe(struct check *c, const char *at, const Core__Probe *p, b
 	}
 	if (!readiness && p->successthreshold != 1)
 		problem(c, success, "must be 1");
+	if (p->has_terminationgraceperiodseconds && readiness)
+		problem(c, grace, "is not for readiness probes");
+	else if (p->has_terminationgraceperiodseconds)
+		number(c, grace, p->terminationgraceperiodseconds, 1, INT32_MAX);
 	if (!h || !!h->exec + !!h->httpget + !!h->tcpsocket + !!h->grpc != 1) {
 		problem(c, at, "must have one action");
 		return;
@@ -363,6 +416,83 @@ static void check_resources(struct check *c, const char *at, const Core__Resourc
 			problem(c, path, "must not be more than the limit");
 		}
 	}
+}
+
+/* --- security contexts --- */
+
+/* Of seccomp or AppArmor. A misspelt one must not mean none. */
+static void check_profile(struct check *c, const char *at, const char *type, const char *local)
+{
+	static const char *const types[] = { "RuntimeDefault", "Unconfined", "Localhost", NULL };
+	AUTO_FREE char *type_path = below(at, "type");
+	AUTO_FREE char *local_path = below(at, "localhostProfile");
+
+	required(c, at, "type", type);
+	one_of(c, type_path, type, types);
+	if (str_eq(type, "Localhost"))
+		required(c, at, "localhostProfile", local);
+	else if (!str_empty(local))
+		problem(c, local_path, "is for the type Localhost");
+}
+
+static void check_profiles(struct check *c, const char *at, const Core__SeccompProfile *seccomp,
+			   const Core__AppArmorProfile *apparmor)
+{
+	AUTO_FREE char *seccomp_path = below(at, "seccompProfile");
+	AUTO_FREE char *apparmor_path = below(at, "appArmorProfile");
+
+	if (seccomp) {
+		AUTO_FREE char *file = below(seccomp_path, "localhostProfile");
+
+		check_profile(c, seccomp_path, seccomp->type, seccomp->localhostprofile);
+		inner_path(c, file, seccomp->localhostprofile);
+	}
+	if (apparmor)
+		check_profile(c, apparmor_path, apparmor->type, apparmor->localhostprofile);
+}
+
+static void check_id(struct check *c, const char *at, const char *field, bool has, int64_t id)
+{
+	AUTO_FREE char *path = below(at, field);
+
+	if (has)
+		number(c, path, id, 0, INT32_MAX);
+}
+
+static void check_security(struct check *c, const char *at, const Core__SecurityContext *sc)
+{
+	static const char *const mounts[] = { "Default", "Unmasked", NULL };
+	AUTO_FREE char *path = below(at, "securityContext");
+	AUTO_FREE char *mount = below(path, "procMount");
+
+	if (!sc)
+		return;
+	check_id(c, path, "runAsUser", sc->has_runasuser, sc->runasuser);
+	check_id(c, path, "runAsGroup", sc->has_runasgroup, sc->runasgroup);
+	one_of(c, mount, sc->procmount, mounts);
+	check_profiles(c, path, sc->seccompprofile, sc->apparmorprofile);
+}
+
+static void check_pod_security(struct check *c, const Core__PodSecurityContext *sc)
+{
+	static const char *const policies[] = { "Merge", "Strict", NULL };
+	static const char at[] = "spec.securityContext";
+
+	if (!sc)
+		return;
+	check_id(c, at, "runAsUser", sc->has_runasuser, sc->runasuser);
+	check_id(c, at, "runAsGroup", sc->has_runasgroup, sc->runasgroup);
+	check_id(c, at, "fsGroup", sc->has_fsgroup, sc->fsgroup);
+	for (size_t i = 0; i < sc->n_supplementalgroups; i++)
+		check_id(c, at, "supplementalGroups", true, sc->supplementalgroups[i]);
+	one_of(c, "spec.securityContext.supplementalGroupsPolicy", sc->supplementalgroupspolicy,
+	       policies);
+	for (size_t i = 0; i < sc->n_sysctls; i++) {
+		AUTO_FREE char *path = str_fmt("%s.sysctls[%zu]", at, i);
+
+		required(c, path, "name", sc->sysctls[i]->name);
+	}
+	check_profiles(c, at, sc->seccompprofile, sc->apparmorprofile);
 }
 
 /* --- containers --- */
@@ -433,6 +563,7 @@ static void check_container(struct check *c, const char *at, const Core__Contain
 	check_lists(c, at, k);
 	check_life(c, at, k, init);
 	check_resources(c, at, k->resources);
+	check_security(c, at, k->securitycontext);
 }
 
 static const Core__Container *find_container(const Core__PodSpec *s, const char *name)
@@ -559,6 +690,10 @@ static void check_metadata(struct check *c, const Meta__ObjectMeta *m)
 			"digit at both ends of each part",
 			m->name);
 	dns_label(c, "metadata.namespace", m->namespace_);
+	/* it becomes the name of directories and cgroups, whose spelling must lead back to it */
+	if (strlen(m->uid) > UID_CHARS_MAX || !holds_only(m->uid, LETTERS_AND_DIGITS "-"))
+		problem(c, "metadata.uid", "\"%s\" must be 1 to %d letters, digits or '-'", m->uid,
+			UID_CHARS_MAX);
 	for (size_t i = 0; i < m->n_labels; i++) {
 		if (labels_check_key(str_or(m->labels[i]->key, ""), &e) < 0 ||
 		    labels_check_value(str_or(m->labels[i]->value, ""), &e) < 0)
@@ -599,11 +734,22 @@ static void check_names(struct check *c, const Core__PodSpec *s)
 		problem(c, "spec.dnsConfig.nameservers", "is required with dnsPolicy None");
 	for (size_t i = 0; i < s->n_hostaliases; i++) {
 		AUTO_FREE char *path = str_fmt("spec.hostAliases[%zu].ip", i);
-		const char *ip = str_or(s->hostaliases[i]->ip, "");
-		unsigned char address[sizeof(struct in6_addr)];
 
-		if (inet_pton(AF_INET, ip, address) != 1 && inet_pton(AF_INET6, ip, address) != 1)
-			problem(c, path, "\"%s\" is not an IP address", ip);
+		ip_address(c, path, s->hostaliases[i]->ip);
+	}
+}
+
+static void check_dns(struct check *c, const Core__PodDNSConfig *d)
+{
+	for (size_t i = 0; d && i < d->n_nameservers; i++) {
+		AUTO_FREE char *path = str_fmt("spec.dnsConfig.nameservers[%zu]", i);
+
+		ip_address(c, path, d->nameservers[i]);
+	}
+	for (size_t i = 0; d && i < d->n_options; i++) {
+		AUTO_FREE char *at = str_fmt("spec.dnsConfig.options[%zu]", i);
+
+		required(c, at, "name", d->options[i]->name);
 	}
 }
 
@@ -639,6 +785,9 @@ static void check_spec(struct check *c, const Core__PodSpec *s)
 		number(c, "spec.activeDeadlineSeconds", s->activedeadlineseconds, 1, INT32_MAX);
 	check_pod_words(c, s);
 	check_names(c, s);
+	check_dns(c, s->dnsconfig);
+	check_pod_security(c, s->securitycontext);
+	check_resources(c, "spec", s->resources);
 	check_tolerations(c, s);
 	for (size_t i = 0; i < s->n_volumes; i++) {
 		AUTO_FREE char *at = str_fmt("spec.volumes[%zu]", i);

@@ -19,7 +19,7 @@ struct mirror {
 	char *ns, *name;
 	struct kube_object *object; /* the API's, or NULL */
 	struct kube_call *call;
-	char *sent_uid; /* of the mirror that is being deleted, or was */
+	char *sent_uid; /* of the mirror that is being deleted, or was, by whomever */
 	sd_event_source *retry;
 	int64_t delay_usec;
 	char *told; /* the last failure */
@@ -338,8 +338,11 @@ void mirrors_remove(struct mirrors *m, struct kube_object *object)
 	if (!m)
 		return;
 	r = mirror_of(m, object->meta->namespace_, object->meta->name);
-	if (r->object && str_eq(r->object->meta->uid, object->meta->uid))
+	if (r->object && str_eq(r->object->meta->uid, object->meta->uid)) {
+		/* the answer to its creation may still come */
+		proto_set_str(&r->sent_uid, object->meta->uid);
 		set_object(r, NULL);
+	}
 	mirrors_wake(m);
 }
 

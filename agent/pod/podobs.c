@@ -1,6 +1,8 @@
 /* The observation of one pod as a value (contract in podobs.h). Pure. */
 #include "podobs.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -185,9 +187,10 @@ bool podobs_reason_may_change(const struct podobs *obs, int64_t now_ns)
 	for (size_t i = 0; obs && i < obs->n_containers; i++) {
 		const struct obs_container *c = obs->containers[i];
 
+		/* what ended in the future ended before the clock was set back */
 		if (c->state == OBS_EXITED && c->exit_code == SIGKILL_STATUS &&
 		    str_eq(c->reason, "Error") &&
-		    now_ns - c->finished_ns < (int64_t)PODOBS_REASON_NS)
+		    llabs(now_ns - c->finished_ns) < (int64_t)PODOBS_REASON_NS)
 			return true;
 	}
 	return false;

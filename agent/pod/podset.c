@@ -7,12 +7,14 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
 #include "k8s/node.pb-c.h"
+#include "kube/codec.h"
 #include "mirrors.h"
 #include "podobserve.h"
 #include "staticpods.h"
@@ -373,6 +375,32 @@ void podset_remove(struct podset *s, struct kube_object *object)
 	pod_wake(p);
 }
 
+static void end_static(struct podset *s, struct pod *p)
+{
+	p->gone = true;
+	pod_wake(p);
+	mirrors_wake(s->env->mirrors);
+}
+
+/* What is the same as long as a pod lives, whatever order it is written in. */
+static struct json_object *lasting_parts(const Core__Pod *pod)
+{
+	struct json_object *o = codec_to_json(pod->spec);
+
+	json_object_object_add(o, "name", json_object_new_string(pod->metadata->name));
+	json_object_object_add(o, "namespace", json_object_new_string(pod->metadata->namespace_));
+	return o;
+}
+
+/* A manifest with a UID of its own may say another pod under it. */
+static bool same_pod(const struct pod *p, const struct kube_object *object)
+{
+	AUTO_JSON struct json_object *now = lasting_parts(p->spec->pod);
+	AUTO_JSON struct json_object *wanted = lasting_parts((const Core__Pod *)object->msg);
+
+	return json_object_equal(now, wanted);
+}
+
 void podset_put_static(struct podset *s, struct kube_object *object)
 {
 	const char *uid = object->meta->uid;
@@ -380,6 +408,10 @@ void podset_put_static(struct podset *s, struct kube_object *object)
 
 	if (p && (p->gone || !p->is_static || p->spec->object == object))
 		return;
+	if (p && !same_pod(p, object)) {
+		end_static(s, p);
+		return;
+	}
 	if (!p) {
 		p = add_pod(s, uid);
 		p->is_static = true;
@@ -396,11 +428,8 @@ void podset_keep_static(struct podset *s, const struct map *wanted)
 	struct pod *p;
 
 	for (size_t cursor = 0; podset_next(s, &cursor, &p);) {
-		if (!p->is_static || p->gone || map_has(wanted, p->uid))
-			continue;
-		p->gone = true;
-		pod_wake(p);
-		mirrors_wake(s->env->mirrors);
+		if (p->is_static && !p->gone && !map_has(wanted, p->uid))
+			end_static(s, p);
 	}
 }
 

@@ -16,7 +16,8 @@ void podset_free(struct podset *s);
 void podset_put(struct podset *s, struct kube_object *object);
 void podset_remove(struct podset *s, struct kube_object *object);
 /* The same for pods from files. A pod that is still ending is not begun again: staticpods_again
- * follows when nothing of it is left. */
+ * follows when nothing of it is left. Nor is one that has another specification under the same UID:
+ * it ends, and begins again as what it is now. */
 void podset_put_static(struct podset *s, struct kube_object *object);
 /* Ends the static pods whose UID wanted does not have. */
 void podset_keep_static(struct podset *s, const struct map *wanted);

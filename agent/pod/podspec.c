@@ -170,12 +170,14 @@ bool podspec_should_restart(const struct podspec *s, const struct container_spec
 int64_t podspec_grace_sec(const struct podspec *s)
 {
 	const Meta__ObjectMeta *meta = s->pod->metadata;
+	int64_t sec = 30;
 
 	if (meta->has_deletiongraceperiodseconds)
-		return meta->deletiongraceperiodseconds;
-	return s->pod->spec->has_terminationgraceperiodseconds
-		   ? s->pod->spec->terminationgraceperiodseconds
-		   : 30;
+		sec = meta->deletiongraceperiodseconds;
+	else if (s->pod->spec->has_terminationgraceperiodseconds)
+		sec = s->pod->spec->terminationgraceperiodseconds;
+	/* any number may be asked for; this one can be reckoned with */
+	return sec < INT32_MAX ? sec : INT32_MAX;
 }
 
 bool podspec_overrides(const struct podspec *s, const char *key)

@@ -19,7 +19,7 @@
 #include "podset.h"
 #include "staticurl.h"
 
-enum { SETTLE_USEC = 50 * USEC_PER_MSEC };
+enum { SETTLE_USEC = 50 * USEC_PER_MSEC, PERIOD_MIN_USEC = 100 * USEC_PER_MSEC };
 
 /* --- reading, in a job --- */
 
@@ -538,6 +538,13 @@ static void watch(struct staticpods *s)
 
 /* --- life --- */
 
+/* The configuration takes any number. */
+static void bound_period(int64_t *usec)
+{
+	if (*usec < PERIOD_MIN_USEC)
+		*usec = PERIOD_MIN_USEC;
+}
+
 struct staticpods *staticpods_new(struct pod_environment *env, const struct staticpods_setup *setup)
 {
 	struct staticpods *s = NEW(struct staticpods);
@@ -548,6 +555,8 @@ struct staticpods *staticpods_new(struct pod_environment *env, const struct stat
 		n--;
 	s->env = env;
 	s->setup = *setup;
+	bound_period(&s->setup.file_period_usec);
+	bound_period(&s->setup.url_period_usec);
 	s->path = n ? mem_strndup(path, n) : NULL;
 	if (!s->path)
 		podset_source_ready(env->set, POD_SOURCE_FILES);

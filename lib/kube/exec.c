@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -45,26 +46,38 @@ struct exec_credential {
 	bool running;
 };
 
+static void add_text(struct json_object *to, const char *key, const char *text)
+{
+	if (!str_empty(text))
+		json_object_object_add(to, key, json_object_new_string(text));
+}
+
+static struct json_object *cluster_info(const struct kube_credentials *c)
+{
+	struct json_object *cluster = json_object_new_object();
+	AUTO_FREE char *ca = c->ca_pem ? base64_encode(c->ca_pem, strlen(c->ca_pem)) : NULL;
+
+	add_text(cluster, "server", c->server);
+	add_text(cluster, "tls-server-name", c->tls_server_name);
+	if (c->insecure)
+		json_object_object_add(cluster, "insecure-skip-tls-verify",
+				       json_object_new_boolean(1));
+	add_text(cluster, "certificate-authority-data", ca);
+	add_text(cluster, "proxy-url", c->proxy_url);
+	return cluster;
+}
+
 /* What the plugin is told about us. */
 static char *exec_info(const struct kube_credentials *c)
 {
 	struct json_object *info = json_object_new_object(), *spec = json_object_new_object();
 	char *text;
 
-	if (c->exec->provide_cluster_info) {
-		struct json_object *cluster = json_object_new_object();
-
-		json_object_object_add(cluster, "server", json_object_new_string(c->server));
-		if (c->ca_pem) {
-			struct json_object *ca = json_object_new_string(c->ca_pem);
-
-			json_object_object_add(cluster, "certificate-authority-data", ca);
-		}
-		json_object_object_add(spec, "cluster", cluster);
-	}
+	if (c->exec->provide_cluster_info)
+		json_object_object_add(spec, "cluster", cluster_info(c));
 	json_object_object_add(spec, "interactive", json_object_new_boolean(0));
-	json_object_object_add(info, "apiVersion", json_object_new_string(c->exec->api_version));
-	json_object_object_add(info, "kind", json_object_new_string("ExecCredential"));
+	add_text(info, "apiVersion", c->exec->api_version);
+	add_text(info, "kind", "ExecCredential");
 	json_object_object_add(info, "spec", spec);
 	text = json_text(info);
 	json_object_put(info);
@@ -125,6 +138,20 @@ static void forget_child(struct exec_credential *x)
 	x->running = false;
 }
 
+static void kill_child(const struct exec_credential *x)
+{
+	kill(-x->pid, SIGKILL);
+	kill(x->pid, SIGKILL); /* it may have left its group */
+}
+
+static void end_child(const struct exec_credential *x)
+{
+	if (!x->running)
+		return;
+	kill_child(x);
+	waitpid(x->pid, NULL, 0);
+}
+
 static void take_text(char **field, struct json_object *status, const char *key)
 {
 	free(*field);
@@ -163,12 +190,20 @@ static int read_answer(struct exec_credential *x, struct err *e)
 	return 0;
 }
 
+static void drop_credential(struct exec_credential *x)
+{
+	free(TAKE(x->token));
+	free(TAKE(x->cert_pem));
+	free(TAKE(x->key_pem));
+}
+
 static void finish(struct exec_credential *x, struct err *e)
 {
 	forget_child(x);
 	if (e) {
 		const struct kube_exec *exec = x->credentials->exec;
 
+		drop_credential(x); /* half of one may be there */
 		x->expires_usec = 0;
 		x->failed_until_usec = clock_mono_usec() + RETRY_SEC * (int64_t)USEC_PER_SEC;
 		log_err_warning(e, "credential plugin %s failed%s%s", exec->command,
@@ -237,7 +272,7 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	/* its end arrives like any other */
-	kill(-x->pid, SIGKILL);
+	kill_child(x);
 	return 0;
 }
 
@@ -281,6 +316,7 @@ bool exec_credential_ready(struct exec_credential *x)
 		return false;
 	x->failed_until_usec = clock_mono_usec() + RETRY_SEC * (int64_t)USEC_PER_SEC;
 	log_err_warning(&e, "credential plugin %s cannot be run", x->credentials->exec->command);
+	end_child(x);
 	forget_child(x);
 	return true;
 }
@@ -326,14 +362,9 @@ void exec_credential_free(struct exec_credential *x)
 {
 	if (!x)
 		return;
-	if (x->running) {
-		kill(-x->pid, SIGKILL);
-		waitpid(x->pid, NULL, 0);
-	}
+	end_child(x);
 	forget_child(x);
-	free(x->token);
-	free(x->cert_pem);
-	free(x->key_pem);
+	drop_credential(x);
 	sd_event_unref(x->loop);
 	free(x);
 }

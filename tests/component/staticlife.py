@@ -414,6 +414,45 @@ def static_path_later(lane):
     lane.delete_pod("api")
 
 
+@scenario_with("staticPodPath: {dir}/manifests\nfileCheckFrequency: -1s\n")
+def static_own_uid(lane):
+    """A manifest that keeps its UID and says another pod: the old one ends, the new one begins."""
+    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
+    body = manifest("web", container("a"), container("b", livenessProbe=probe, volumeMounts=[{"name": "w", "mountPath": "/w"}]),
+                    volumes=[{"name": "v"}, {"name": "w"}])
+    body["metadata"]["uid"] = "my-own-uid"
+    put(lane, body)
+    lane.start()
+    before = mirror(lane, "web")
+    first = {c["id"] for c in running(lane, "web")}
+    # fewer containers, fewer volumes, fewer probes
+    body["spec"]["containers"].pop()
+    body["spec"]["volumes"] = []
+    put(lane, body)
+    one_running(lane, "web")
+    check(not first & {c["id"] for c in running(lane, "web")}, lane.containers())
+    mirror(lane, "web", lambda p: podrig.is_ready(p) and p["metadata"]["uid"] != before["metadata"]["uid"] and
+           len(p["spec"]["containers"]) == 1)
+    # more of all
+    body["spec"]["volumes"] = [{"name": "x"}]
+    body["spec"]["containers"][0]["volumeMounts"] = [{"name": "x", "mountPath": "/x"}]
+    put(lane, body)
+    wait(lambda: os.path.isdir(f"{lane.root}/pods/my-own-uid/volumes/kubernetes.io~empty-dir/x") and running(lane, "web"), 15,
+         lambda: lane.log_text()[-1500:])
+    # whatever the configuration says, it does not look all the time
+    def used():
+        with open(f"/proc/{lane.agent.pid}/stat") as f:
+            fields = f.read().rsplit(") ", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+    ticks = used()
+    time.sleep(2)
+    check(used() - ticks < os.sysconf("SC_CLK_TCK"), "it looks at its files all the time")
+    # what an API server would refuse is told, and ends nothing
+    put(lane, manifest("bad", container("a"), dnsConfig={"options": [{"value": "1"}]}))
+    wait(lambda: "spec.dnsConfig.options[0].name: is required" in lane.log_text(), 10, lambda: lane.log_text()[-1500:])
+    one_running(lane, "web")
+
+
 @scenario
 def static_of_kubelet(lane):
     """What a kubelet left running goes on under the UID that the kubelet gave it."""

@@ -1,11 +1,14 @@
 /* Programs started by a server, while this process may not start any. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +168,103 @@ static void a_dead_server_is_told(void **state)
 	spawner_free(s);
 }
 
+/* A program that begins too late is not taken for the next one, and does not run on. */
+static void late_answers_are_dropped(void **state)
+{
+	char *slow[] = { "sh", "-c", "exec sleep 100", NULL };
+	struct spawner *s;
+	int server, fd, status;
+	char text[16];
+	struct err e;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(spawner_new(&s, &e), 0);
+	server = youngest_child(getpid());
+	kill(server, SIGSTOP);
+	assert_int_equal(spawner_start(s, slow, env, STDOUT_FILENO, &pid, &e), -1);
+	refuses(s, slow, "has not begun yet");
+	kill(server, SIGCONT);
+	for (int i = 0; i < 100 && youngest_child(getpid()) == server; i++)
+		usleep(50000);
+	usleep(200000); /* its answer, after it has become what was asked for */
+	pid = start(s, "echo next", &fd);
+	read_all(fd, text, sizeof(text));
+	assert_string_equal(text, "next\n");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	spawner_free(s);
+}
+
+/* A server that waits for a program keeps nobody from ending. */
+static void a_stuck_server_ends(void **state)
+{
+	struct spawner *s;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(spawner_new(&s, &e), 0);
+	kill(youngest_child(getpid()), SIGSTOP);
+	spawner_free(s);
+}
+
+static int status_of_child(int (*run)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(run());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int start_and_wait(void)
+{
+	char *argv[] = { "sh", "-c", "exit 3", NULL };
+	struct spawner *s;
+	struct err e;
+	int status;
+	pid_t pid;
+
+	if (spawner_new(&s, &e) < 0 || spawner_start(s, argv, env, STDOUT_FILENO, &pid, &e) < 0)
+		return 4;
+	if (waitpid(pid, &status, 0) != pid)
+		return 5;
+	spawner_free(s);
+	return WEXITSTATUS(status);
+}
+
+static int start_with_ends_ignored(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	return start_and_wait();
+}
+
+/* As in a container: its filter can't look into what clone3 is asked for. */
+static int start_without_clone3(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { ARRAY_SIZE(code), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		return 6;
+	return start_and_wait();
+}
+
+static void whoever_started_us(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of_child(start_with_ends_ignored), 3);
+	assert_int_equal(status_of_child(start_without_clone3), 3);
+}
+
 /* What is printed by a program that a confined process starts: its own filter. */
 static int confined_child(enum confine_list kind, const char *const *names, size_t n)
 {
@@ -239,9 +339,15 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runs_as_our_child),  cmocka_unit_test(is_killed_as_a_group),
-		cmocka_unit_test(says_why_it_cannot), cmocka_unit_test(is_free_of_the_filter),
-		cmocka_unit_test(ends_with_us),       cmocka_unit_test(a_dead_server_is_told),
+		cmocka_unit_test(runs_as_our_child),
+		cmocka_unit_test(is_killed_as_a_group),
+		cmocka_unit_test(says_why_it_cannot),
+		cmocka_unit_test(is_free_of_the_filter),
+		cmocka_unit_test(ends_with_us),
+		cmocka_unit_test(a_dead_server_is_told),
+		cmocka_unit_test(a_stuck_server_ends),
+		cmocka_unit_test(whoever_started_us),
+		cmocka_unit_test(late_answers_are_dropped),
 	};
 
 	signal(SIGUSR1, SIG_IGN);

@@ -10,6 +10,13 @@
 /* more fields of the one container, or of the specification */
 #define IN(text) ONE "    " text "\n"
 #define SPEC(text) ONE "  " text "\n"
+#define FILE_KEY(text) \
+	SPEC("volumes: [{name: v}]\n  initContainers: [{name: i, image: x, env: [{name: a, " \
+	     "valueFrom: {fileKeyRef: {" text "}}}]}]")
+/* more of its metadata */
+#define META(text) \
+	"apiVersion: v1\nkind: Pod\nmetadata: {name: web, " text "}\n" \
+	"spec: {containers: [{name: a, image: x}]}\n"
 
 static const struct manifest_origin here = { "N1.Example", "file", "/m" };
 
@@ -51,6 +58,14 @@ static const struct {
 	{ "apiVersion: v1\nkind: Pod\nmetadata: {name: w, labels: {a: \"b c\"}}\nspec: "
 	  "{containers: [{name: a, image: x}]}",
 	  "metadata.labels: \"b c\"" },
+	/* what would be a path that is not the pod's own */
+	{ META("uid: .."), "metadata.uid: \"..\" must be 1 to 63 letters, digits or '-'" },
+	{ META("uid: a/../../b"), "metadata.uid: \"a/../../b\"" },
+	{ META("uid: a_b"), "metadata.uid: \"a_b\"" },
+	{ META("uid: a.slice"), "metadata.uid: \"a.slice\"" },
+	{ META("uid: "
+	       "a123456789012345678901234567890123456789012345678901234567890123"),
+	  "metadata.uid: \"a123" },
 	{ HEAD "  containers: [{name: A, image: x}]", "spec.containers[0].name: \"A\"" },
 	{ HEAD "  containers: [{name: a}]", "spec.containers[0].image: is required" },
 	{ HEAD "  containers: [{name: a, image: x}, {name: a, image: z}]",
@@ -103,9 +118,54 @@ static const struct {
 	{ IN("readinessProbe: {grpc: {port: 0}}"), "readinessProbe.grpc.port: must be from 1" },
 	{ IN("startupProbe: {tcpSocket: {port: 1}, timeoutSeconds: -1}"),
 	  "startupProbe.timeoutSeconds: must be at least 0, is -1" },
+	{ IN("livenessProbe: {tcpSocket: {port: 1}, terminationGracePeriodSeconds: 0}"),
+	  "livenessProbe.terminationGracePeriodSeconds: must be from 1" },
+	{ IN("readinessProbe: {tcpSocket: {port: 1}, terminationGracePeriodSeconds: 1}"),
+	  "terminationGracePeriodSeconds: is not for readiness probes" },
 	{ IN("lifecycle: {preStop: {}}"), "lifecycle.preStop: must have one action" },
+	{ IN("livenessProbe: {httpGet: {port: 80, httpHeaders: [{value: x}]}}"),
+	  "livenessProbe.httpGet.httpHeaders[0].name: \"\" is not the name of a header" },
+	{ IN("lifecycle: {postStart: {httpGet: {port: 80, httpHeaders: [{name: 'a b'}]}}}"),
+	  "postStart.httpGet.httpHeaders[0].name: \"a b\"" },
+	{ IN("lifecycle: {preStop: {sleep: {seconds: -1}}}"),
+	  "lifecycle.preStop.sleep.seconds: must be from 0 to 30, is -1" },
+	{ IN("lifecycle: {preStop: {sleep: {seconds: 9223372036854775807}}}"),
+	  "preStop.sleep.seconds: must be from 0 to 30" },
+	{ FILE_KEY("volumeName: v"),
+	  "env[0].valueFrom.fileKeyRef.path: is required; "
+	  "spec.initContainers[0].env[0].valueFrom.fileKeyRef.key: is required" },
+	{ FILE_KEY("volumeName: w, path: a, key: b"), "valueFrom: there is no volume \"w\"" },
+	{ FILE_KEY("volumeName: v, path: ../a, key: b"),
+	  "fileKeyRef.path: \"../a\" must not hold '..'" },
+	{ IN("securityContext: {seccompProfile: {}}"),
+	  "spec.containers[0].securityContext.seccompProfile.type: is required" },
+	{ IN("securityContext: {seccompProfile: {type: runtimeDefault}}"),
+	  "securityContext.seccompProfile.type: \"runtimeDefault\"" },
+	{ IN("securityContext: {seccompProfile: {type: Localhost}}"),
+	  "seccompProfile.localhostProfile: is required" },
+	{ IN("securityContext: {seccompProfile: {type: Localhost, localhostProfile: ../a}}"),
+	  "seccompProfile.localhostProfile: \"../a\" must not hold '..'" },
+	{ IN("securityContext: {appArmorProfile: {type: Unconfined, localhostProfile: a}}"),
+	  "appArmorProfile.localhostProfile: is for the type Localhost" },
+	{ IN("securityContext: {runAsUser: -1, procMount: None}"),
+	  "securityContext.runAsUser: must be from 0 to 2147483647, is -1; "
+	  "spec.containers[0].securityContext.procMount: \"None\"" },
+	{ SPEC("securityContext: {seccompProfile: {type: none}, fsGroup: -1}"),
+	  "spec.securityContext.fsGroup: must be from 0 to 2147483647, is -1; "
+	  "spec.securityContext.seccompProfile.type: \"none\"" },
+	{ SPEC("securityContext: {supplementalGroups: [1, -1], supplementalGroupsPolicy: strict}"),
+	  "supplementalGroups: must be from 0 to 2147483647, is -1; "
+	  "spec.securityContext.supplementalGroupsPolicy: \"strict\"" },
+	{ SPEC("securityContext: {sysctls: [{value: '1'}]}"),
+	  "spec.securityContext.sysctls[0].name: is required" },
+	{ SPEC("dnsConfig: {options: [{value: x}]}"),
+	  "spec.dnsConfig.options[0].name: is required" },
+	{ SPEC("dnsConfig: {nameservers: [dns.local]}"),
+	  "spec.dnsConfig.nameservers[0]: \"dns.local\" is not an IP address" },
 	{ IN("resources: {limits: {cpu: 1x}}"), "resources.limits[cpu]: " },
 	{ IN("resources: {limits: {cpu: -1}}"), "resources.limits[cpu]: must not be negative" },
+	{ SPEC("resources: {limits: {cpu: -1}}"),
+	  "spec.resources.limits[cpu]: must not be negative" },
 	{ IN("resources: {limits: {cpu: 1}, requests: {cpu: 2}}"),
 	  "resources.requests[cpu]: must not be more than the limit" },
 	{ ONE "  initContainers: [{name: i, image: x, livenessProbe: {tcpSocket: {port: 1}}}]",

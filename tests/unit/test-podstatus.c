@@ -294,6 +294,10 @@ static void reasons_of_the_killed_may_change(void **state)
 		{ "a=exit:137", "Error", 0, true },
 		{ "a=exit:137", "Error", PODOBS_REASON_NS - 1, true },
 		{ "a=exit:137", "Error", PODOBS_REASON_NS, false },
+		/* the clock was set back */
+		{ "a=exit:137", "Error", -1, true },
+		{ "a=exit:137", "Error", -PODOBS_REASON_NS, false },
+		{ "a=exit:137", "Error", -600LL * SEC, false },
 		{ "a=exit:137", "OOMKilled", 0, false },
 		{ "a=exit:1", "Error", 0, false },
 		{ "a=run", "Error", 0, false },
