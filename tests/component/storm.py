@@ -6,6 +6,7 @@ usage: storm.py KEELSON_PROXY STORM [SECONDS]      300: 200 clients, 2,000 conne
 Half of the clients use a service with session affinity: each stays with its endpoint as long as that is one.
 In the end a restart finds nothing to change: the kernel holds what the model says.
 """
+import concurrent.futures
 import os
 import random
 import signal
@@ -111,7 +112,9 @@ class Storm:
         threads = [threading.Thread(target=guarded, args=(f,)) for f in (self.change, self.kill)]
         for t in threads:
             t.start()
-        out = {s: r.communicate()[0].splitlines() for s, r in runs.items()}
+        # at the same time: one that is not read stands still once its pipe is full
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            out = dict(zip(runs, pool.map(lambda r: r.communicate()[0].splitlines(), runs.values())))
         for t in threads:
             t.join()
         check(not failed, failed)
