@@ -121,15 +121,13 @@ void linger(const struct nftlist *before, enum dataplane_family f, nftelems *wan
 	size_t n = wanted->n;
 	ethers zoned = { 0 };
 
-	if (n)
-		qsort(wanted->v, n, sizeof(*wanted->v), nftelem_compare);
+	vec_sort(wanted, nftelem_compare);
 	linger_zoned(before, f, n, wanted);
 	for (size_t i = 0; i < wanted->n; i++) {
 		if (wanted->v[i].set == NFTSET_ZONED)
 			note(&zoned, ether_of(&wanted->v[i]));
 	}
-	if (zoned.n)
-		qsort(zoned.v, zoned.n, sizeof(*zoned.v), ether_compare);
+	vec_sort(&zoned, ether_compare);
 	linger_home(before, f, n, &zoned, wanted);
 	vec_fini(&zoned);
 }
