@@ -230,8 +230,7 @@ void nftlist_union(const struct nftlist *const *lists, size_t n, enum dataplane_
 		for (size_t at = 0; nftlist_next(lists[i], f, &at, &e);)
 			vec_push(&refs, e);
 	}
-	if (refs.n)
-		qsort(refs.v, refs.n, sizeof(*refs.v), ref_compare);
+	vec_sort(&refs, ref_compare);
 	for (size_t i = 0; i < refs.n; i++) {
 		if (!i || nftref_compare(&refs.v[i], &refs.v[i - 1]))
 			nftlist_append(&l, &refs.v[i]);

@@ -1,6 +1,7 @@
 /* The rules that bring replies back the way their connections came, walked by packets. */
 #include <string.h>
 
+#include "addresses.h"
 #include "frames.h"
 #include "nft-walker.h"
 #include "peermarks.h"
@@ -19,22 +20,6 @@ struct bed {
 	struct nftlist list;
 	struct walk_table table;
 };
-
-static struct prefix prefix(const char *text)
-{
-	struct prefix p;
-
-	assert_int_equal(prefix_parse(text, &p, NULL), 0);
-	return p;
-}
-
-static struct addr addr(const char *text)
-{
-	struct addr a;
-
-	assert_int_equal(addr_parse(text, &a, NULL), 0);
-	return a;
-}
 
 static void add_sender(struct peers *p, int dev, const uint8_t *mac, uint32_t mark)
 {

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "addresses.h"
 #include "fake-nft.h"
 #include "nft-walker.h"
 #include "older.h"
@@ -28,22 +29,6 @@ static unsigned dice(struct world *w, unsigned sides)
 {
 	w->random = w->random * 1664525 + 1013904223;
 	return (w->random >> 8) % sides;
-}
-
-static struct prefix prefix(const char *text)
-{
-	struct prefix p;
-
-	assert_int_equal(prefix_parse(text, &p, NULL), 0);
-	return p;
-}
-
-static struct addr addr(const char *text)
-{
-	struct addr a;
-
-	assert_int_equal(addr_parse(text, &a, NULL), 0);
-	return a;
 }
 
 static void add_sender(struct peers *p, int dev, uint8_t node)
