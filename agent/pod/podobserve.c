@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/proto.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "obsdecode.h"
 #include "termination.h"
 
@@ -29,8 +30,15 @@ struct look {
 	struct podobserve *o;
 	char *uid;
 	struct podobs *obs;
+	VEC(struct status_call *) asked; /* owned: a call that is cancelled tells nobody */
 	unsigned waiting;
 	bool failed;
+};
+
+/* The reply of ContainerStatus does not say whose the container is. */
+struct status_call {
+	struct look *look;
+	char *sandbox_id;
 };
 
 struct entry {
@@ -91,6 +99,11 @@ static void look_begin(struct podobserve *o, struct entry *en);
 
 static void look_free(struct look *l)
 {
+	for (size_t i = 0; i < l->asked.n; i++) {
+		free(l->asked.v[i]->sandbox_id);
+		free(l->asked.v[i]);
+	}
+	vec_fini(&l->asked);
 	podobs_free(l->obs);
 	free(l->uid);
 	free(l);
@@ -175,11 +188,6 @@ static bool no_answer(struct look *l, const struct err *e, const char *what)
 	return true;
 }
 
-struct status_call {
-	struct look *look;
-	char *sandbox_id;
-};
-
 static void on_container_status(void *ctx, void *reply, const struct err *e)
 {
 	struct status_call *sc = ctx;
@@ -189,8 +197,6 @@ static void on_container_status(void *ctx, void *reply, const struct err *e)
 		podobs_put_container(sc->look->obs, obsdecode_container(r->status, sc->sandbox_id));
 	proto_free(r);
 	answered(sc->look);
-	free(sc->sandbox_id);
-	free(sc);
 }
 
 static void on_sandbox_status(void *ctx, void *reply, const struct err *e)
@@ -212,6 +218,7 @@ static void ask_container(struct look *l, const Cri__Container *c)
 
 	*sc = (struct status_call){ .look = l, .sandbox_id = mem_strdup(c->pod_sandbox_id) };
 	proto_set_str(&req->container_id, c->id);
+	vec_push(&l->asked, sc);
 	l->waiting++;
 	cri_call(l->o->cri, CRI_CONTAINER_STATUS, req, 0, on_container_status, sc);
 }

@@ -405,6 +405,23 @@ fault_no_replies.config = "runtimeRequestTimeout: 1s"
 
 
 @scenario
+def fault_ends_in_mid_look(lane):
+    """An agent that ends while the runtime owes it answers takes nothing with it that a leak checker would find."""
+    lane.start()
+    lane.create_pod("looked-at", [container("a"), container("b")])
+    lane.wait_ready("looked-at")
+    lane.order("plan", rpc="container_status", kind="silent")
+    asked, = lane.calls("container_status")
+    lane.order("exit", id=lane.containers("looked-at", "a")[0]["id"], code=3)
+    wait(lambda: lane.calls("container_status")[0] > asked, 15, "nobody looks")
+    lane.end()
+    lane.order("clear")
+    lane.start()
+    lane.wait_pod("looked-at", lambda p: statuses(p)["a"]["restartCount"] == 1 and is_ready(p), 20)
+    lane.delete_pod("looked-at")
+
+
+@scenario
 def fault_storm(lane):
     """Many pods, kills at random calls, faults at random calls: all come up, all go."""
     dice = random.Random(lane.rig.seed)
