@@ -21,6 +21,8 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 	[NFTSET_ENDPOINTS] = { "endpoints", { I, S }, { A, T }, 0 },
 	[NFTSET_SLOTS] = { "slots", { I, S }, { I }, 0 },
 	[NFTSET_STICKY] = { "sticky", { I }, { A, T }, 0 },
+	[NFTSET_STICKY_LISTS] = { "sticky-lists", { I }, { I }, 0 },
+	[NFTSET_STICKY_VALUES] = { "sticky-values", { I }, { 0 }, 0 },
 	[NFTSET_CLUSTER_IPS] = { "cluster-ips", { A }, { 0 }, 0 },
 	[NFTSET_NODE_PORT_IPS] = { "node-port-ips", { A }, { 0 }, 0 },
 	[NFTSET_LOCAL] = { "local", { A }, { 0 }, 0 },
@@ -46,7 +48,12 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 
 bool nftset_is_pointee(enum nftset set)
 {
-	return set == NFTSET_ENDPOINTS || set == NFTSET_SLOTS || set == NFTSET_STICKY;
+	return nftset_is_listed(set) && set != NFTSET_STICKY_VALUES;
+}
+
+bool nftset_is_listed(enum nftset set)
+{
+	return set >= NFTSET_ENDPOINTS && set <= NFTSET_STICKY_VALUES;
 }
 
 bool nftset_is_shared(enum nftset set)

@@ -29,6 +29,8 @@ enum nftset {
 	NFTSET_ENDPOINTS,           /* list id, slot → addr, port */
 	NFTSET_SLOTS,         /* list id, slot → sticky value: lists with session affinity */
 	NFTSET_STICKY,        /* sticky value → addr, port */
+	NFTSET_STICKY_LISTS,  /* list id → front value: lists with session affinity */
+	NFTSET_STICKY_VALUES, /* sticky value: of endpoints that are there */
 	NFTSET_CLUSTER_IPS,   /* addr */
 	NFTSET_NODE_PORT_IPS, /* addr */
 	NFTSET_LOCAL,         /* addr of endpoints on this node */
@@ -50,6 +52,8 @@ enum nftset {
 bool nftset_is_pointee(enum nftset set);
 /* Sets whose elements several services may share. */
 bool nftset_is_shared(enum nftset set);
+/* Sets whose elements are a list's: the key begins with its id. */
+bool nftset_is_listed(enum nftset set);
 /* Sets in which an address, protocol and port has one owner. */
 bool nftset_is_front(enum nftset set);
 

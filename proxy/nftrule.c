@@ -137,11 +137,13 @@ static void update(struct nftnl_rule *r, const struct skelop *o)
 {
 	struct nftnl_expr *e = expr(r, "dynset");
 
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP,
+			   o->op == SKEL_FORGET ? NFT_DYNSET_OP_DELETE : NFT_DYNSET_OP_UPDATE);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, reg(o->a));
-	if (o->op == SKEL_UPDATE)
+	if (o->op != SKEL_REFRESH)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, reg(o->b));
-	nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, (uint64_t)o->c * 1000);
+	if (o->op != SKEL_FORGET)
+		nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, (uint64_t)o->c * 1000);
 	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, o->name);
 }
 
@@ -309,6 +311,7 @@ static void add_action(struct nftnl_rule *r, enum dataplane_family f, const stru
 {
 	switch (o->op) {
 	case SKEL_UPDATE:
+	case SKEL_FORGET:
 	case SKEL_REFRESH:
 		update(r, o);
 		break;

@@ -55,7 +55,7 @@ struct program {
 	nftelems elems;         /* scratch */
 	struct svc *current;
 	struct nftplan plan;
-	struct nftlist *kernel_lists; /* seeding: pointees in the kernel by list id */
+	struct nftlist *kernel_lists; /* seeding: what the kernel has of lists, by id */
 	size_t n_kernel_lists;
 	struct map kernel_fronts; /* seeding: key text → front value */
 	struct program_result *result;
@@ -600,7 +600,7 @@ static void rebuild_node(struct program *p, const struct nftlist *have)
 
 /* Reading back */
 
-static void seed_pointee(struct program *p, const struct nftref *e)
+static void seed_listed(struct program *p, const struct nftref *e)
 {
 	uint32_t id;
 
@@ -627,8 +627,8 @@ static void seed(struct program *p, const struct nftdump *d, const struct nftlis
 		char key[NFT_KEY_TEXT];
 		uint32_t value;
 
-		if (nftset_is_pointee(e.set))
-			seed_pointee(p, &e);
+		if (nftset_is_listed(e.set))
+			seed_listed(p, &e);
 		if (!nftset_is_front(e.set))
 			continue;
 		memcpy(&value, e.data, sizeof(value));

@@ -1,8 +1,7 @@
 /* The elements of one service port (contract in ruleset.h). Pure.
  *
- * Invariant: every slot below the class's size is filled, and every sticky value ever given out of
- * a list leads somewhere: values of endpoints that went are pointed at one that is there, until a
- * new endpoint takes the value over.
+ * Invariant: every slot below the class's size is filled, and every endpoint of a list with
+ * affinity has one sticky value. A client whose value is nobody's any more chooses anew.
  */
 #include "ruleset.h"
 
@@ -226,8 +225,7 @@ struct pool {
 	const struct nftlist *have;
 	uint16_t *at;  /* slot or sticky value → number of a member, NOWHERE */
 	uint16_t *was; /* the same as the kernel has it, members with two places included */
-	size_t n_at;
-	bool *placed; /* of each member */
+	bool *placed;  /* of each member */
 };
 
 static const struct endpoint *member(const struct pool *p, size_t i)
@@ -329,7 +327,7 @@ static void recall_slots(struct pool *p)
 	}
 }
 
-/* A value that a slot gives out is its endpoint's own; others only lead there. */
+/* Of several values one is the endpoint's: the others wait for their removal. */
 static void recall_sticky(struct pool *p)
 {
 	struct nftref e;
@@ -338,23 +336,19 @@ static void recall_sticky(struct pool *p)
 	for (size_t at = 0; next_held(p, NFTSET_STICKY, &at, &e);) {
 		memcpy(&value, e.key, sizeof(value));
 		value &= FRONT_STICKY_MASK;
-		if (value >= FRONT_ENDPOINTS_MAX)
-			continue;
-		p->was[value] = find_member(p, e.data);
-		if (value >= p->n_at)
-			p->n_at = value + 1;
+		if (value < FRONT_ENDPOINTS_MAX)
+			p->was[value] = find_member(p, e.data);
 	}
-	for (size_t at = 0; next_held(p, NFTSET_SLOTS, &at, &e);) {
-		memcpy(&value, e.data, sizeof(value));
+	for (size_t at = 0; next_held(p, NFTSET_STICKY_VALUES, &at, &e);) {
+		memcpy(&value, e.key, sizeof(value));
 		value &= FRONT_STICKY_MASK;
 		if (value < FRONT_ENDPOINTS_MAX)
 			claim_place(p, value);
 	}
 }
 
-/* Those without a place take a new one below fresh, else the lowest free one: free are sticky
- * values of endpoints that went, and their clients would move a second time. */
-static void settle(struct pool *p, size_t fresh)
+/* Those without a place take the lowest free ones. */
+static void settle(struct pool *p)
 {
 	size_t place = 0;
 
@@ -363,22 +357,8 @@ static void settle(struct pool *p, size_t fresh)
 			continue;
 		while (p->at[place] != NOWHERE)
 			place++;
-		if (p->n_at < fresh) {
-			p->at[p->n_at++] = (uint16_t)i;
-			continue;
-		}
 		p->at[place] = (uint16_t)i;
-		if (place >= p->n_at)
-			p->n_at = place + 1;
 	}
-}
-
-/* How many sticky values a list may have before those of endpoints that went are used again. */
-static size_t sticky_limit(const struct pool *p)
-{
-	size_t limit = 64 + 8 * p->n;
-
-	return limit < FRONT_ENDPOINTS_MAX ? limit : FRONT_ENDPOINTS_MAX;
 }
 
 static struct nftelem slot_elem(enum nftset set, uint32_t id, uint32_t slot)
@@ -397,7 +377,7 @@ static void add_plain_list(struct pool *p, nftelems *out)
 	size_t slots = front_class_slots(front_class_of(p->n));
 
 	recall_slots(p);
-	settle(p, 0);
+	settle(p);
 	for (size_t slot = 0; slot < slots; slot++) {
 		struct nftelem e = slot_elem(NFTSET_ENDPOINTS, p->id, (uint32_t)slot);
 
@@ -406,21 +386,39 @@ static void add_plain_list(struct pool *p, nftelems *out)
 	}
 }
 
+static void add_sticky_value(const struct pool *p, unsigned place, nftelems *out)
+{
+	struct nftelem e = { .set = NFTSET_STICKY };
+	uint32_t value = front_value(p->id, place);
+
+	memcpy(e.key, &value, sizeof(value));
+	endpoint_data(p, p->at[place], e.data);
+	vec_push(out, e);
+	e.set = NFTSET_STICKY_VALUES;
+	memset(e.data, 0, sizeof(e.data));
+	vec_push(out, e);
+}
+
+static void add_sticky_front(const struct pool *p, nftelems *out)
+{
+	struct nftelem e = { .set = NFTSET_STICKY_LISTS };
+	uint32_t list = front_value(p->id, 0), value = front_value(p->id, front_class_of(p->n));
+
+	memcpy(e.key, &list, sizeof(list));
+	memcpy(e.data, &value, sizeof(value));
+	vec_push(out, e);
+}
+
 static void add_sticky_list(struct pool *p, nftelems *out)
 {
 	size_t slots = front_class_slots(front_class_of(p->n)), owner = 0;
 
 	recall_sticky(p);
-	settle(p, sticky_limit(p));
-	for (size_t place = 0; place < p->n_at; place++) {
-		struct nftelem e = { .set = NFTSET_STICKY };
-		uint32_t value = front_value(p->id, (unsigned)place);
-
-		uint16_t who = p->at[place] != NOWHERE ? p->at[place] : p->was[place];
-
-		memcpy(e.key, &value, sizeof(value));
-		endpoint_data(p, who != NOWHERE ? who : place % p->n, e.data);
-		vec_push(out, e);
+	settle(p);
+	add_sticky_front(p, out);
+	for (size_t place = 0; place < FRONT_ENDPOINTS_MAX; place++) {
+		if (p->at[place] != NOWHERE)
+			add_sticky_value(p, (unsigned)place, out);
 	}
 	for (size_t slot = 0; slot < slots; slot++) {
 		struct nftelem e = slot_elem(NFTSET_SLOTS, p->id, (uint32_t)slot);

@@ -6,7 +6,8 @@
  *                  port is rejected, an address of a service range without a service dropped
  *   dispatch:      firewall, mark; class → n<slots> | sticky | reject | drop
  *   n<slots>:      (list, random) → endpoint
- *   sticky:        (list, client) → sticky value, else s<slots>: (list, random) → sticky value;
+ *   sticky, known: (list, client) → sticky value of an endpoint that is still there, else
+ *                  s<slots>: (list, random) → sticky value;
  *                  remember<i>: (list, client) := value for so many seconds → endpoint
  *   nat postrouting: hairpin and marked traffic toward other nodes are masqueraded, but for those
  *                  that send replies back the way they came
@@ -287,11 +288,34 @@ static void dispatch_rules(const struct skeleton_settings *in, struct skeleton *
 	OP(r, REJECT, .a = 0);
 }
 
-static void sticky_endpoint(struct skelrule *r)
+/* A class's chain chooses an endpoint. */
+static void choose_sticky(struct skeleton *s, const char *name)
 {
+	struct skelrule *r = rule(s, name);
+
 	OP(r, LOAD_PRIORITY, .a = 0);
-	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY)->name);
-	OP(r, DNAT, .a = 0);
+	OP(r, MASK, .a = 0, .b = FRONT_CLASS_MASK);
+	OP(r, VMAP, .a = 0, .name = SKEL_STICKY_CLASSES);
+}
+
+/* Who was remembered has his value in the priority, in place of the class. */
+static void known_rules(struct skeleton *s)
+{
+	struct skelrule *r = rule(s, "known");
+
+	OP(r, LOAD_PRIORITY, .a = 0);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_STICKY_VALUES)->name);
+	OP(r, GOTO, .name = "remember");
+	/* an update would not change the value */
+	r = rule(s, "known");
+	load_client(r);
+	OP(r, LOAD_PRIORITY, .a = 1 + words(s));
+	OP(r, FORGET, .a = 0, .b = 1 + words(s), .name = SKEL_AFFINITY);
+	r = rule(s, "known");
+	load_list(r);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY_LISTS)->name);
+	OP(r, SET_PRIORITY, .a = 0);
+	choose_sticky(s, "known");
 }
 
 static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
@@ -301,11 +325,9 @@ static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 	load_client(r);
 	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = SKEL_AFFINITY);
 	OP(r, SET_PRIORITY, .a = 0);
-	OP(r, GOTO, .name = "remember");
-	r = rule(s, "sticky");
-	OP(r, LOAD_PRIORITY, .a = 0);
-	OP(r, MASK, .a = 0, .b = FRONT_CLASS_MASK);
-	OP(r, VMAP, .a = 0, .name = SKEL_STICKY_CLASSES);
+	OP(r, GOTO, .name = "known");
+	choose_sticky(s, "sticky");
+	known_rules(s);
 	r = rule(s, "remember");
 	OP(r, LOAD_PRIORITY, .a = 0);
 	OP(r, MASK, .a = 0, .b = (FRONT_TIMEOUT_COUNT - 1) << FRONT_ID_SHIFT);
@@ -330,17 +352,10 @@ static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 		OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = in->timeout_sec[n],
 		   .name = SKEL_AFFINITY);
 		r = rule(s, name);
-		sticky_endpoint(r);
-		/* a value from before the list was empty for a while: its first endpoint will do */
-		r = rule(s, name);
-		load_list(r);
-		OP(r, RANDOM, .a = 1, .b = 1);
-		OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_SLOTS)->name);
-		OP(r, SET_PRIORITY, .a = 0);
-		OP(r, GOTO, .name = "first");
+		OP(r, LOAD_PRIORITY, .a = 0);
+		OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY)->name);
+		OP(r, DNAT, .a = 0);
 	}
-	r = rule(s, "first");
-	sticky_endpoint(r);
 }
 
 static void class_vmap(struct skeleton *s, const char *map, uint32_t key, const char *target)
@@ -660,7 +675,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 	static const char *const plain[] = { "from-pod",      "from-node",       "from-outside",
 					     "inside",        "inside-masq",     "dispatch",
 					     "dispatch-masq", "firewall",        "reject",
-					     "sticky",        "remember",        "first",
+					     "sticky",        "known",           "remember",
 					     "masquerade",    "remember-sender", "to-sender",
 					     "to-zone",       "errors",          "quoted" };
 	struct skeleton s = { .family = in->family };

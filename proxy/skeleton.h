@@ -41,6 +41,7 @@ enum skel_op {
 	SKEL_LOOKUP_DATA,  /* a: register, b: register of the data, set */
 	SKEL_VMAP,         /* a: register, set */
 	SKEL_UPDATE,       /* a: register of key, b: register of data, c: time-out in s, set */
+	SKEL_FORGET,       /* a: register of key, b: of any data, set: holds it no more */
 	SKEL_REFRESH,      /* a: register of key, c: time-out in s, of an element that has one */
 	SKEL_ZERO,         /* a: register */
 	SKEL_SET_PRIORITY, /* a: register */

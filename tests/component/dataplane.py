@@ -344,6 +344,12 @@ def test_affinity(bed):
         bed.d.sync()
         second = {probe(bed.ns["c"], "TCP", to, 80)[0] for _ in range(15)}
         assert len(second) == 1 and second < set(left), second
+        # whoever comes and goes besides: the client is remembered with its new endpoint now
+        second, other = *second, *(set(left) - second)
+        for pods in ([first, second, other], [second, other], [first, second], [second, first, other], left) * 2:
+            bed.endpoints(40, pods)
+            bed.d.sync()
+            assert {probe(bed.ns["c"], "TCP", to, 80)[0] for _ in range(5)} == {second}, (pods, second)
         bed.endpoints(40, [])
         bed.d.sync()
         assert probe(bed.ns["c"], "TCP", to, 80) == "refused"

@@ -251,6 +251,9 @@ static enum step act(struct state *s, const struct skelop *o)
 	case SKEL_UPDATE:
 		update(s, o);
 		return NEXT_OP;
+	case SKEL_FORGET:
+		vec_keep(&s->t->clients, c, memcmp(c->key, s->reg + 4 * o->a, client_len(s)));
+		return NEXT_OP;
 	case SKEL_SET_PRIORITY:
 		s->p->priority = get(s, o->a);
 		return NEXT_OP;

@@ -36,8 +36,7 @@ struct world {
 	struct walk_table table; /* its clients live on */
 	uint32_t random;
 	int64_t now_usec;
-	int last[SERVICES];   /* where a client of each was led, -1: it may go anywhere */
-	bool shaky[SERVICES]; /* the list was empty: old clients share whatever comes first in it */
+	int last[SERVICES]; /* where a client of each was led, -1: it may go anywhere */
 	unsigned warnings;
 };
 
@@ -185,7 +184,6 @@ static void change_service(struct world *w, unsigned i)
 		mark(w, svcstore_remove_service(&w->store, "t", name));
 		return;
 	}
-	w->shaky[i] = t->exists; /* with affinity turned off and on an old value may lead nowhere */
 	t->exists = true;
 	t->type = (int)dice(w, 3);
 	t->udp = dice(w, 4) == 0;
@@ -398,8 +396,7 @@ static void check_clients(struct world *w)
 		if (!t->exists || !t->affinity)
 			continue;
 		expect(t, TO_CLUSTER_IP, FROM_POD, &want);
-		w->shaky[i] |= want.verdict != WALK_DNAT;
-		if (w->shaky[i] || (w->last[i] >= 0 && !want.to[w->last[i]]))
+		if (w->last[i] >= 0 && !want.to[w->last[i]])
 			w->last[i] = -1;
 		for (unsigned c = 0; want.verdict == WALK_DNAT && c < 4; c++) {
 			struct walk_packet p = packet(w, i, TO_CLUSTER_IP, FROM_POD);
@@ -556,10 +553,8 @@ static void check_restart(struct world *w)
 
 static void forget_clients(struct world *w)
 {
-	for (unsigned i = 0; i < SERVICES; i++) {
+	for (unsigned i = 0; i < SERVICES; i++)
 		w->last[i] = -1;
-		w->shaky[i] = false;
-	}
 }
 
 static void meddle(struct world *w)
@@ -718,11 +713,55 @@ static void test_many_timeouts(void **state)
 	fake_nft_free(w.io);
 }
 
+/* Endpoints that come and go, more often than there are sticky values: who was led to one that
+ * stays stays with it, whoever else led it there before. */
+static void test_affinity_outlives_others(void **state)
+{
+	struct world w = { .now_usec = 1000000 };
+	struct program_result result;
+	unsigned moves = 0;
+
+	(void)state;
+	w.io = fake_nft_new(w.f);
+	forget_clients(&w);
+	be_born(&w);
+	w.things[0] = (struct thing){ .exists = true, .affinity = true, .timeout_sec = 777 };
+	for (unsigned i = 0; i < ENDPOINTS; i++)
+		w.things[0].at[i] = READY;
+	put_service(&w, 0);
+	for (unsigned turn = 0; turn < 2 * FRONT_ENDPOINTS_MAX; turn++) {
+		int before = w.last[0];
+		struct nftlist list;
+
+		/* three of four changes leave the client's endpoint alone */
+		if (before >= 0 && turn % 4 == 0)
+			w.things[0].at[before] = ABSENT;
+		else
+			w.things[0].at[dice(&w, ENDPOINTS)] = READY;
+		put_slice(&w, 0);
+		assert_int_equal(sync_now(&w, &result), 0);
+		w.now_usec += dice(&w, 2) ? 1000 : 1100000;
+		read_rules(&w);
+		fake_nft_list(w.io, &list);
+		w.table.list = &list;
+		w.table.skel = &w.skel;
+		check_clients(&w);
+		moves += before != w.last[0];
+		nftlist_fini(&list);
+	}
+	assert_in_range(moves, FRONT_ENDPOINTS_MAX / 4, FRONT_ENDPOINTS_MAX);
+	die(&w);
+	skeleton_fini(&w.skel);
+	vec_fini(&w.table.clients);
+	fake_nft_free(w.io);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_are_small),
 		cmocka_unit_test(test_many_timeouts),
+		cmocka_unit_test(test_affinity_outlives_others),
 		cmocka_unit_test(test_random_lives),
 	};
 
