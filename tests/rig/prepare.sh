@@ -21,9 +21,9 @@ prepare_go() {
 	return 1
 }
 
-prepare_packages() {
+prepare_packages() { # names
 	local p missing=()
-	for p in $PACKAGES; do
+	for p in "$@"; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
 	done
 	[ ${#missing[@]} = 0 ] && return 0
@@ -62,7 +62,7 @@ prepare_debroot() {
 }
 
 prepare_locked() { # core|e2e
-	prepare_packages && prepare_shells && prepare_small || return 1
+	prepare_packages $PACKAGES && prepare_shells && prepare_small || return 1
 	bash "$RIG/build.sh" core || return 1
 	if [ "$1" = e2e ]; then
 		prepare_debroot && bash "$RIG/build.sh" e2e || return 1
