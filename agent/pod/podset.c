@@ -140,85 +140,70 @@ bool podset_name_taken(const struct pod *p)
 	return false;
 }
 
-/* Nothing refers to logs and directory of a pod that left both the API and the runtime. */
-static void remove_tree_work(void *arg)
+/* --- what a pod leaves behind --- */
+
+struct remains {
+	struct pod *pod; /* the loop's, not the job's */
+	char *log_dir, *pod_dir;
+};
+
+static void remove_tree(const char *path)
 {
 	struct err e;
 
-	if (fs_remove_all(arg, &e) < 0)
+	if (fs_remove_all(path, &e) < 0)
 		log_err_warning(&e, "remains of a pod");
 }
-
-struct remains {
-	struct podset *set;
-	char *uid, *log_dir, *pod_dir;
-};
 
 static void remains_work(void *arg)
 {
 	struct remains *r = arg;
-	struct err e;
 
-	if (fs_remove_all(r->log_dir, &e) < 0 || fs_remove_all(r->pod_dir, &e) < 0)
-		log_err_warning(&e, "remains of a pod");
+	remove_tree(r->log_dir);
+	remove_tree(r->pod_dir);
 }
 
 static void remains_free(void *arg)
 {
 	struct remains *r = arg;
 
-	free(r->uid);
 	free(r->log_dir);
 	free(r->pod_dir);
 	free(r);
 }
 
+/* Who brings the UID, or shows it in the runtime, while the pod is still here is heard only now. */
 static void remains_gone(void *arg)
 {
 	struct remains *r = arg;
-	struct pod_environment *env = r->set->env;
-	struct pod *p = map_remove(&r->set->pods, r->uid);
+	struct pod_environment *env = r->pod->env;
+	struct kube_object *back = r->pod->gone ? NULL : kube_object_ref(r->pod->spec->object);
+	AUTO_FREE char *uid = mem_strdup(r->pod->uid);
 
-	if (p)
-		pod_free(p);
+	map_remove(&env->set->pods, uid);
+	pod_free(r->pod);
 	remains_free(r);
+	if (back)
+		podset_put(env->set, back);
+	kube_object_unref(back);
 	staticpods_again(env->staticpods);
+	podset_observed(env->set, uid);
 }
 
-/* A file that comes back brings the same UID and with it the same directories. */
-static void drop_static(struct podset *s, struct pod *p)
+/* Directories are named by the UID, which may come back: by a file that does, or by an API server
+ * that was set back. */
+void podset_drop(struct pod *p)
 {
 	const struct podconfig_node *node = p->env->node;
 	struct remains *r = NEW(struct remains);
 
 	p->dropping = true;
 	*r = (struct remains){
-		.set = s,
-		.uid = mem_strdup(p->uid),
+		.pod = p,
 		.log_dir = podconfig_log_dir(node, p->spec->ns, p->spec->name, p->uid),
 		.pod_dir = podconfig_pod_dir(node, p->uid),
 	};
 	job_submit(p->env->jobs, remains_work, remains_gone, remains_free, r);
-}
-
-static void remove_remains(struct pod *p)
-{
-	const struct podconfig_node *node = p->env->node;
-
-	job_submit(p->env->jobs, remove_tree_work, free, free,
-		   podconfig_log_dir(node, p->spec->ns, p->spec->name, p->uid));
-	job_submit(p->env->jobs, remove_tree_work, free, free, podconfig_pod_dir(node, p->uid));
-}
-
-void podset_drop(struct podset *s, struct pod *p)
-{
-	if (p->is_static) {
-		drop_static(s, p);
-		return;
-	}
-	remove_remains(p);
-	map_remove(&s->pods, p->uid);
-	pod_free(p);
 }
 
 /* --- turns --- */

@@ -46,5 +46,6 @@ bool podset_sources_ready(const struct podset *s);
 struct cgroups;
 /* Tells the QoS levels what their pods ask for now. */
 void podset_weigh(struct podset *s, struct cgroups *cgroups);
-/* Called by the worker: nothing is left of this pod. */
-void podset_drop(struct podset *s, struct pod *p);
+/* Called by the worker: the runtime has nothing left of this pod. It leaves the set when its logs
+ * and directory are gone as well; what brings its UID back meanwhile begins after that. */
+void podset_drop(struct pod *p);

@@ -350,7 +350,7 @@ void podworker_turn(struct pod *p)
 		probes_stop_starting(p->env->probes, p->uid);
 	make_plan(p, obs, &plan);
 	if (plan.outcome == PLAN_REMOVED && !p->steps) {
-		podset_drop(p->env->set, p);
+		podset_drop(p);
 		return;
 	}
 	run_plan(p, &plan);

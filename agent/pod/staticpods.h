@@ -30,5 +30,5 @@ void staticpods_free(struct staticpods *s);
 /* The runtime has answered, and the cgroups of pods are there: files are read from now on. What
  * runs already was perhaps begun by a kubelet. */
 void staticpods_start(struct staticpods *s);
-/* A static pod is gone for good: a file may bring it back. NULL is fine. */
+/* A pod is gone for good: a file may bring its UID back. NULL is fine. */
 void staticpods_again(struct staticpods *s);

@@ -1,7 +1,14 @@
-/* Static pods in the set of pods, and their mirrors as the API's word comes. */
+/* Pods as they come into the set and leave it, and mirrors as the API's word comes. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "pod/mirrors.h"
+#include "pod/podobserve.h"
 #include "pod/podset.h"
 #include "podjson.h"
 #include "volume/volumes.h"
@@ -115,6 +122,84 @@ static void any_grace_can_be_reckoned_with(void **state)
 	assert_true(p->terminate_by_usec > clock_mono_usec());
 }
 
+/* --- leaving --- */
+
+struct place {
+	char root[32], *logs;
+	struct podconfig_node node;
+	sd_event *never; /* runs the observer, which so shows nothing */
+};
+
+static char *make_dir(char *path)
+{
+	assert_int_equal(fs_mkdir_all(path, 0700, NULL), 0);
+	return path;
+}
+
+static void run_until_dropped(void)
+{
+	while (job_pool_pending(env.jobs))
+		assert_true(sd_event_run(env.loop, 5 * USEC_PER_SEC) >= 0);
+}
+
+/* from: puts the pod that has the UID "own" */
+static void leaves(const struct place *place, void (*from)(struct podset *, struct kube_object *),
+		   bool comes_back)
+{
+	AUTO_FREE char *logs = make_dir(str_fmt("%s/logs/ns_web_own/a", place->root));
+	AUTO_FREE char *dir = make_dir(str_fmt("%s/pods/own/volumes", place->root));
+	struct kube_object *o = object(META, SPEC);
+	struct pod *p;
+
+	from(env.set, o);
+	p = podset_get(env.set, "own");
+	if (p->is_static)
+		podset_keep_static(env.set, &(struct map){ 0 });
+	else
+		podset_remove(env.set, o);
+	assert_true(p->gone);
+	podset_drop(p);
+	assert_ptr_equal(podset_get(env.set, "own"), p);
+	if (comes_back)
+		from(env.set, o);
+	run_until_dropped();
+	*strrchr(logs, '/') = *strrchr(dir, '/') = 0;
+	assert_int_not_equal(access(logs, F_OK), 0);
+	assert_int_not_equal(access(dir, F_OK), 0);
+	kube_object_unref(o);
+}
+
+static void a_pod_leaves_when_its_directories_are_gone(void **state)
+{
+	const struct place *place = *state;
+	struct pod *p;
+
+	leaves(place, podset_put_static, false);
+	assert_null(podset_get(env.set, "own"));
+	leaves(place, podset_put, false);
+	assert_null(podset_get(env.set, "own"));
+	/* a file is asked again; what the API said is remembered */
+	leaves(place, podset_put_static, true);
+	assert_null(podset_get(env.set, "own"));
+	leaves(place, podset_put, true);
+	p = podset_get(env.set, "own");
+	assert_true(p && !p->gone && !p->dropping && p->phase == POD_SYNC);
+}
+
+/* Logs that cannot be removed keep nothing else. */
+static void each_of_the_remains_is_tried(void **state)
+{
+	struct place *place = *state;
+	AUTO_FREE char *dir = make_dir(str_fmt("%s/pods/own", place->root));
+	struct pod *p = put(META, SPEC);
+
+	place->node.pod_logs_dir = "/dev/null";
+	podset_keep_static(env.set, &(struct map){ 0 });
+	podset_drop(p);
+	run_until_dropped();
+	assert_int_not_equal(access(dir, F_OK), 0);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -137,12 +222,47 @@ static int teardown(void **state)
 	return 0;
 }
 
+static int setup_place(void **state)
+{
+	struct place *place = NEW(struct place);
+
+	strcpy(place->root, "/tmp/test-podset.XXXXXX");
+	if (setup(state) < 0 || !mkdtemp(place->root) || sd_event_new(&place->never) < 0 ||
+	    job_pool_new(env.loop, 1, &env.jobs, NULL) < 0)
+		return -1;
+	place->logs = str_fmt("%s/logs", place->root);
+	place->node =
+	    (struct podconfig_node){ .root_dir = place->root, .pod_logs_dir = place->logs };
+	env.node = &place->node;
+	env.observe = podobserve_new(place->never, NULL, &(struct podobserve_ops){ 0 }, NULL);
+	*state = place;
+	return 0;
+}
+
+static int teardown_place(void **state)
+{
+	struct place *place = *state;
+
+	job_pool_free(env.jobs);
+	teardown(state);
+	podobserve_free(env.observe);
+	sd_event_unref(place->never);
+	fs_remove_all(place->root, NULL);
+	free(place->logs);
+	free(place);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(another_pod_under_the_same_uid, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mirror_that_is_gone_stays_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_grace_can_be_reckoned_with, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pod_leaves_when_its_directories_are_gone,
+						setup_place, teardown_place),
+		cmocka_unit_test_setup_teardown(each_of_the_remains_is_tried, setup_place,
+						teardown_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
