@@ -45,14 +45,15 @@ enum mirror_action mirror_next(const struct mirror_facts *f)
 	return f->wanted && !f->there && f->node ? MIRROR_CREATE : MIRROR_NOTHING;
 }
 
-bool mirrors_is_mirror(const struct kube_object *object)
+/* Of the static pod that it mirrors; NULL: it is no mirror. */
+static const char *hash_of(const struct kube_object *object)
 {
 	return podspec_annotation((const Core__Pod *)object->msg, MANIFEST_MIRROR);
 }
 
-static const char *hash_of(const struct kube_object *object)
+bool mirrors_is_mirror(const struct kube_object *object)
 {
-	return podspec_annotation((const Core__Pod *)object->msg, MANIFEST_MIRROR);
+	return hash_of(object);
 }
 
 /* --- names --- */
