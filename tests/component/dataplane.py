@@ -369,6 +369,26 @@ def test_affinity(bed):
         assert got == {"p11", "p12"}, got
 
 
+def test_affinity_outlives_others(bed):
+    """A client whose endpoint went stays with its next one, however often others come and go, and whoever dies when."""
+    bed.service(42, sessionAffinity="ClientIP")
+    bed.endpoints(42, ["p11", "p12", "p21"])
+    bed.d.sync()
+    tos = [a["svc"] + "42" for a in (V4, V6)]
+    for gone in {probe(bed.ns["c"], "TCP", to, 80)[0] for to in tos}:
+        bed.endpoints(42, [x for x in ("p11", "p12", "p21") if x != gone])
+        bed.d.sync()
+        at = [probe(bed.ns["c"], "TCP", to, 80)[0] for to in tos]
+    kept = set(at)
+    for turn in range(120):
+        for pods in kept, {"p11", "p12", "p21"}:
+            bed.endpoints(42, sorted(pods))
+            if turn % 30 == 29:
+                bed.d.restart()     # what was removed a moment ago is still there
+            bed.d.sync()
+            assert [probe(bed.ns["c"], "TCP", to, 80)[0] for to in tos] == at, (turn, pods, at)
+
+
 def nft(bed, *args, check=True):
     return bed.ns["n1"].exec("nft", *args, check=check)
 
