@@ -318,6 +318,17 @@ static void known_rules(struct skeleton *s)
 	choose_sticky(s, "known");
 }
 
+static void remember_rule(const struct skeleton_settings *in, struct skeleton *s, const char *name,
+			  uint32_t timeout)
+{
+	struct skelrule *r = rule(s, name);
+
+	load_client(r);
+	OP(r, LOAD_PRIORITY, .a = 1 + words(s));
+	OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = in->timeout_sec[timeout],
+	   .name = SKEL_AFFINITY);
+}
+
 static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 {
 	struct skelrule *r = rule(s, "sticky");
@@ -344,13 +355,12 @@ static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 		const char *name = s->chains.v[i].name;
 		uint32_t n;
 
-		if (sscanf(name, "remember%u", &n) != 1 || !in->timeout_sec[n])
+		if (sscanf(name, "remember%u", &n) != 1)
 			continue;
-		r = rule(s, name);
-		load_client(r);
-		OP(r, LOAD_PRIORITY, .a = 1 + words(s));
-		OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = in->timeout_sec[n],
-		   .name = SKEL_AFFINITY);
+		if (in->timeout_sec[n])
+			remember_rule(in, s, name, n);
+		/* also without: a time-out and what uses it come in one transaction, and a packet
+		 * that it overtakes keeps to the rules from before */
 		r = rule(s, name);
 		OP(r, LOAD_PRIORITY, .a = 0);
 		OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_STICKY)->name);

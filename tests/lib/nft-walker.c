@@ -18,7 +18,7 @@ struct state {
 	struct walk_table *t;
 	struct walk_packet *p;
 	uint8_t reg[4 * WORDS];
-	unsigned choice, choices;
+	unsigned choice, choices, lookups;
 	enum walk_verdict verdict;
 	int depth;
 };
@@ -62,16 +62,14 @@ static bool in_range(const struct nftref *e, const uint8_t *key)
 	return in;
 }
 
-static bool find(const struct state *s, const char *name, const uint8_t *key, struct nftref *ret)
+static bool find(struct state *s, const char *name, const uint8_t *key, struct nftref *ret)
 {
 	const struct nftlist *list = s->t->list;
 
 	if (!strcmp(name, SKEL_OLDER))
 		return s->t->older && !memcmp(s->t->older, key, older_key_len(s->t->skel->family));
-	for (unsigned i = 0; s->t->later && i < NFTSET_COUNT; i++) {
-		if (!strcmp(nftset_info(i)->name, name) && nftset_is_pointee(i))
-			list = s->t->later;
-	}
+	if (s->t->later && s->lookups++ >= s->t->later_after)
+		list = s->t->later;
 	for (size_t at = 0; nftlist_next(list, s->t->skel->family, &at, ret);) {
 		const struct nftset_info *info = nftset_info(ret->set);
 

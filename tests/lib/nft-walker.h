@@ -15,8 +15,10 @@ struct walk_client { /* what the affinity map remembers */
 struct walk_table {
 	const struct skeleton *skel;
 	const struct nftlist *list;
-	/* when not NULL, pointees are looked up here: a packet between two transactions */
+	/* when not NULL, lookups look here once there were so many: a packet that a transaction
+	 * overtakes */
 	const struct nftlist *later;
+	unsigned later_after;
 	VEC(struct walk_client) clients;
 	const uint8_t *older; /* key of a connection that stays without a zone; may be NULL */
 };
