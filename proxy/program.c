@@ -361,8 +361,7 @@ static void inherit_id(struct program *p, const struct svcmodel *m, enum svc_pol
 
 	if (!old)
 		return;
-	if (m->affinity_sec &&
-	    p->settings.timeout_sec[old % FRONT_TIMEOUT_COUNT] != m->affinity_sec)
+	if (m->affinity_sec && timeout_index(p, m->affinity_sec) != old % FRONT_TIMEOUT_COUNT)
 		return;
 	if (ids_claim(&p->ids, old))
 		*id = old;

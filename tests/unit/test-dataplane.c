@@ -13,6 +13,8 @@
 #include "test.h"
 
 enum { SERVICES = 5, ENDPOINTS = 6, LIVES = 12, STEPS = 50 };
+/* more time-outs than there is room for, and services behind them */
+enum { CROWD = FRONT_TIMEOUT_COUNT + 4 };
 
 enum place { ABSENT, READY, GOING, DOWN, PLACES };
 
@@ -32,8 +34,8 @@ struct world {
 	struct skeleton_settings settings;
 	struct skeleton skel;
 	struct prefix pods[2], services[2];
-	struct thing things[SERVICES];
-	struct walk_table table; /* its clients live on */
+	struct thing things[CROWD]; /* most tests use the first SERVICES */
+	struct walk_table table;    /* its clients live on */
 	uint32_t random;
 	int64_t now_usec;
 	int last[SERVICES][2]; /* where clients of each were led, -1: they may go anywhere */
@@ -534,10 +536,11 @@ static void be_born(struct world *w)
 	svcstore_init(&w->store, "n1");
 	w->program = program_new(w->f, &w->store, w->io, warned, w);
 	configure(w);
-	for (unsigned i = 0; i < SERVICES; i++) {
+	for (unsigned i = 0; i < CROWD; i++) {
 		if (w->things[i].exists)
 			put_service(w, i);
-		put_slice(w, i);
+		if (i < SERVICES || w->things[i].exists)
+			put_slice(w, i);
 	}
 }
 
@@ -780,6 +783,27 @@ static void test_many_timeouts(void **state)
 	fake_nft_free(w.io);
 }
 
+/* A service whose time-out there is no room for keeps its list when we start again, too. */
+static void test_crowded_timeouts(void **state)
+{
+	struct world w = { .now_usec = 1000000 };
+	struct program_result result;
+
+	(void)state;
+	w.io = fake_nft_new(w.f);
+	for (unsigned i = 0; i < CROWD; i++) {
+		w.things[i] = (struct thing){ .exists = true, .affinity = true };
+		w.things[i].timeout_sec = i < FRONT_TIMEOUT_COUNT + 2 ? 100 + i : 100;
+		w.things[i].at[0] = READY;
+	}
+	be_born(&w);
+	assert_int_equal(sync_now(&w, &result), 0);
+	check_restart(&w);
+	die(&w);
+	skeleton_fini(&w.skel);
+	fake_nft_free(w.io);
+}
+
 /* Endpoints that come and go, more often than there are sticky values: who was led to one that
  * stays stays with it, whoever else led it there before. */
 static void test_affinity_outlives_others(void **state)
@@ -828,6 +852,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_are_small),
 		cmocka_unit_test(test_many_timeouts),
+		cmocka_unit_test(test_crowded_timeouts),
 		cmocka_unit_test(test_affinity_outlives_others),
 		cmocka_unit_test(test_random_lives),
 	};
