@@ -306,7 +306,8 @@ static void known_rules(struct skeleton *s)
 	OP(r, LOAD_PRIORITY, .a = 0);
 	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_STICKY_VALUES)->name);
 	OP(r, GOTO, .name = "remember");
-	/* an update would not change the value */
+	/* an update would not change the value. Kernels before 6.5 without its fixes (stable ones
+	 * have them since late 2023) lose one of the map's places each time. */
 	r = rule(s, "known");
 	load_client(r);
 	OP(r, LOAD_PRIORITY, .a = 1 + words(s));
