@@ -265,14 +265,17 @@ static bool timeout_used(const struct program *p, uint32_t sec)
 	return false;
 }
 
-/* Where a new time-out goes: a free place, else that of one that no service has any more, else it
- * has to make do with the longest there is. */
-static uint32_t timeout_place(const struct program *p, bool *ret_free)
+/* Where a new time-out goes: the place that the list's id has, for the sake of its clients; a free
+ * one, else that of one that no service has any more, else it has to make do with the longest there
+ * is. */
+static uint32_t timeout_place(const struct program *p, uint32_t id, bool *ret_free)
 {
 	const uint32_t *v = p->settings.timeout_sec;
-	uint32_t longest = 0;
+	uint32_t longest = 0, own = id % FRONT_TIMEOUT_COUNT;
 
 	*ret_free = true;
+	if (id && !timeout_used(p, v[own]))
+		return own;
 	for (uint32_t i = 0; i < FRONT_TIMEOUT_COUNT; i++) {
 		if (!v[i])
 			return i;
@@ -287,8 +290,8 @@ static uint32_t timeout_place(const struct program *p, bool *ret_free)
 	return longest;
 }
 
-/* Index of a time-out; a new one changes a rule. */
-static uint32_t timeout_index(struct program *p, uint32_t sec)
+/* Index of a time-out, of the list that has the id or none yet; a new one changes a rule. */
+static uint32_t timeout_index(struct program *p, uint32_t sec, uint32_t id)
 {
 	uint32_t *v = p->settings.timeout_sec, i;
 	bool free_place;
@@ -297,7 +300,7 @@ static uint32_t timeout_index(struct program *p, uint32_t sec)
 		if (v[i] == sec)
 			return i;
 	}
-	i = timeout_place(p, &free_place);
+	i = timeout_place(p, id, &free_place);
 	if (free_place) {
 		v[i] = sec;
 		p->rules_changed = true;
@@ -345,7 +348,7 @@ static bool take_id(struct program *p, const struct svcmodel *m, uint32_t *id)
 
 	if (m->affinity_sec) {
 		step = FRONT_TIMEOUT_COUNT;
-		rest = timeout_index(p, m->affinity_sec);
+		rest = timeout_index(p, m->affinity_sec, *id);
 	}
 	if (*id && *id % step == rest)
 		return true;
@@ -361,7 +364,7 @@ static void inherit_id(struct program *p, const struct svcmodel *m, enum svc_pol
 
 	if (!old)
 		return;
-	if (m->affinity_sec && timeout_index(p, m->affinity_sec) != old % FRONT_TIMEOUT_COUNT)
+	if (m->affinity_sec && timeout_index(p, m->affinity_sec, old) != old % FRONT_TIMEOUT_COUNT)
 		return;
 	if (ids_claim(&p->ids, old))
 		*id = old;

@@ -748,7 +748,8 @@ static void test_changes_are_small(void **state)
 	fake_nft_free(w.io);
 }
 
-/* More time-outs over time than there is room for at once: those in use are left alone. */
+/* More time-outs over time than there is room for at once: those in use are left alone, and so are
+ * clients of a service whose time-out is edited, when it was nobody else's. */
 static void test_many_timeouts(void **state)
 {
 	struct world w = { .now_usec = 1000000 };
@@ -756,11 +757,13 @@ static void test_many_timeouts(void **state)
 
 	(void)state;
 	w.io = fake_nft_new(w.f);
+	forget_clients(&w);
 	be_born(&w);
 	for (unsigned i = 0; i < 2; i++) {
 		w.things[i] =
 		    (struct thing){ .exists = true, .affinity = true, .timeout_sec = 777 };
-		w.things[i].at[0] = READY;
+		for (unsigned j = 0; j < ENDPOINTS; j++)
+			w.things[i].at[j] = READY;
 		put_service(&w, i);
 		put_slice(&w, i);
 	}
@@ -776,10 +779,12 @@ static void test_many_timeouts(void **state)
 		w.table.list = &list;
 		w.table.skel = &w.skel;
 		check_packets(&w);
+		check_clients(&w);
 		nftlist_fini(&list);
 	}
 	die(&w);
 	skeleton_fini(&w.skel);
+	vec_fini(&w.table.clients);
 	fake_nft_free(w.io);
 }
 
