@@ -34,6 +34,7 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, 2 },
 	[NFTSET_ZONED] = { "zoned", { D, E }, { F }, 0 },
 	[NFTSET_HOME] = { "home", { E, A }, { 0 }, 1 },
+	[NFTSET_HOME_PODS] = { "home-pods", { E, A }, { 0 }, 0 },
 	[NFTSET_WAYS] = { "ways", { M, D }, { 0 }, 0 },
 };
 #undef A

@@ -44,7 +44,8 @@ enum nftset {
 	NFTSET_ZONED,         /* device, Ethernet address, fading: of a node whose connections for
 			       * others are kept apart */
 	NFTSET_HOME,          /* Ethernet address, first addr … last addr: of that node itself */
-	NFTSET_WAYS,          /* the part of a mark that says so, device: it leads there */
+	NFTSET_HOME_PODS, /* Ethernet address, first addr: ranges of HOME that have one length */
+	NFTSET_WAYS,      /* the part of a mark that says so, device: it leads there */
 	NFTSET_COUNT
 };
 

@@ -604,6 +604,25 @@ void peers_copy(const struct peers *from, struct peers *ret)
 	*ret = p;
 }
 
+uint8_t peers_home_bits(const struct peers *p, uint8_t addr_len)
+{
+	size_t n[8 * 16] = { 0 };
+	uint8_t best = 0;
+
+	for (size_t i = 0; i < p->home.n; i++) {
+		const struct prefix *from = &p->home.v[i].from;
+
+		if (from->addr.len == addr_len && from->bits < 8 * addr_len)
+			n[from->bits]++;
+	}
+	/* each node has a range of link-local addresses as well */
+	for (uint8_t bits = 1; bits < 8 * addr_len; bits++) {
+		if (n[bits] && n[bits] >= n[best])
+			best = bits;
+	}
+	return best;
+}
+
 #define SAME(a, b, list, cmp) \
 	same_list((a)->list.v, (a)->list.n, (b)->list.v, (b)->list.n, sizeof(*(a)->list.v), cmp)
 

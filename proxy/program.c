@@ -119,6 +119,7 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 		       const struct program_node *node)
 {
 	uint32_t timeouts[FRONT_TIMEOUT_COUNT];
+	uint8_t bits = p->settings.home_bits;
 
 	memcpy(timeouts, p->settings.timeout_sec, sizeof(timeouts));
 	free(p->local_interface);
@@ -128,6 +129,7 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 	p->settings.local_interface = p->local_interface;
 	memcpy(p->settings.timeout_sec, timeouts, sizeof(timeouts));
 	p->settings.return_mask = p->peers ? p->peers->mask : 0;
+	p->settings.home_bits = bits;
 	p->node = *node;
 	if (!node->keep_node_port_ips)
 		p->node_port_ips.n = 0;
@@ -141,12 +143,17 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 void program_set_peers(struct program *p, const struct peers *peers)
 {
 	uint32_t mask = peers ? peers->mask : 0;
+	uint8_t bits = peers ? peers_home_bits(peers, (uint8_t)nft_addr_len(p->family)) : 0;
 
+	/* a rule about nobody does no harm, and another one would be new rules for all */
+	if (!bits)
+		bits = p->settings.home_bits;
 	p->peers = peers;
 	p->node_changed = true;
-	if (p->settings.return_mask != mask)
+	if (p->settings.return_mask != mask || p->settings.home_bits != bits)
 		p->rules_changed = true;
 	p->settings.return_mask = mask;
+	p->settings.home_bits = bits;
 }
 
 bool program_pending(const struct program *p)
@@ -782,8 +789,9 @@ static bool has_key(const struct program *p, const struct nftlist *list, const s
 static bool zones_grow(const struct program *p, const struct frame *f)
 {
 	const struct nftlist *deleted = &p->plan.op[NFT_DELETE];
-	bool grow =
-	    f->anew || (f->chains && (frame_replaces(f, "zones") || frame_replaces(f, "to-zone")));
+	bool grow = f->anew ||
+		    (f->chains && (frame_replaces(f, "zones") || frame_replaces(f, "from-peer") ||
+				   frame_replaces(f, "to-zone")));
 	struct nftref e;
 
 	if (!p->settings.zones || !p->settings.return_mask)

@@ -506,18 +506,10 @@ static const struct quote *quote_of(const struct skeleton *s)
 	return &quotes[s->family];
 }
 
-static void is_zoned(struct skelrule *r)
-{
-	OP(r, LOAD_IIF, .a = 0);
-	OP(r, LOAD_ETHER_SADDR, .a = 1);
-	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
-}
-
 static void stranger_rule(struct skeleton *s, const char *name)
 {
 	struct skelrule *r = rule(s, name);
 
-	is_zoned(r);
 	OP(r, LOAD_ETHER_SADDR, .a = 0);
 	OP(r, LOAD_SADDR, .a = 2);
 	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
@@ -563,7 +555,7 @@ static void quoted_rules(struct skeleton *s, const struct quote *q)
 static void error_rules(struct skeleton *s)
 {
 	const struct quote *q = quote_of(s);
-	struct skelrule *r = rule(s, "zones");
+	struct skelrule *r = rule(s, "from-peer");
 
 	OP(r, LOAD_PROTO, .a = 0);
 	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->icmp });
@@ -572,7 +564,6 @@ static void error_rules(struct skeleton *s)
 		r = rule(s, "errors");
 		OP(r, LOAD_TRANSPORT, .a = 0, .b = 0, .c = 1);
 		OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->types[i] });
-		is_zoned(r);
 		OP(r, GOTO, .name = "quoted");
 	}
 	stranger_rule(s, "errors");
@@ -583,13 +574,26 @@ static void error_rules(struct skeleton *s)
  * changes the zone of a live connection ends it. Only the original direction is looked up in it:
  * replies are what the table without zones says, where two connections of one client's port differ,
  * as translation gives the second another one. */
-static void zone_rules(struct skeleton *s)
+static void zone_rules(struct skeleton *s, uint8_t home_bits)
 {
 	uint32_t at = 2 * words(s);
-	struct skelrule *r;
+	struct skelrule *r = rule(s, "zones");
 
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
+	OP(r, GOTO, .name = "from-peer");
 	error_rules(s);
-	stranger_rule(s, "zones");
+	/* most of what comes: a set of ranges takes several times as long */
+	if (home_bits) {
+		r = rule(s, "from-peer");
+		OP(r, LOAD_ETHER_SADDR, .a = 0);
+		OP(r, LOAD_SADDR, .a = 2);
+		OP(r, MASK_ADDR, .a = 2, .b = home_bits);
+		OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_HOME_PODS)->name);
+		OP(r, RETURN, .a = 0);
+	}
+	stranger_rule(s, "from-peer");
 
 	r = rule(s, "to-zone");
 	OP(r, LOAD_SADDR, .a = 0);
@@ -666,9 +670,10 @@ static void return_rules(struct skeleton *s, uint32_t mask)
 	OP(r, LOAD_OIF, .a = 1);
 	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_WAYS)->name);
 	is_reply(r);
-	/* mostly nobody marked the packet: one write does */
+	/* mostly nobody else marked the packet: one write does */
 	r = rule(s, "to-sender");
 	OP(r, LOAD_MARK, .a = 0);
+	OP(r, MASK, .a = 0, .b = ~mask);
 	OP(r, IS, .a = 0, .b = 0);
 	OP(r, LOAD_CT_MARK, .a = 0);
 	OP(r, MASK, .a = 0, .b = mask);
@@ -683,12 +688,12 @@ static void return_rules(struct skeleton *s, uint32_t mask)
 
 void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 {
-	static const char *const plain[] = { "from-pod",      "from-node",       "from-outside",
-					     "inside",        "inside-masq",     "dispatch",
-					     "dispatch-masq", "firewall",        "reject",
-					     "sticky",        "known",           "remember",
-					     "masquerade",    "remember-sender", "to-sender",
-					     "to-zone",       "errors",          "quoted" };
+	static const char *const plain[] = {
+		"from-pod",  "from-node",     "from-outside", "inside",          "inside-masq",
+		"dispatch",  "dispatch-masq", "firewall",     "reject",          "sticky",
+		"known",     "remember",      "masquerade",   "remember-sender", "to-sender",
+		"from-peer", "to-zone",       "errors",       "quoted"
+	};
 	struct skeleton s = { .family = in->family };
 
 	chain(&s, SKEL_PREROUTING, "prerouting");
@@ -713,7 +718,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 		sender_rules(&s, in->return_mask);
 		return_rules(&s, in->return_mask);
 		if (in->zones)
-			zone_rules(&s);
+			zone_rules(&s, in->home_bits);
 	}
 	*ret = s;
 }

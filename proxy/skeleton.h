@@ -137,6 +137,7 @@ struct skeleton_settings {
 	uint32_t masquerade_mark;
 	uint32_t return_mask; /* bits of marks that tell the nodes apart; 0: there is no need to */
 	bool zones;           /* the kernel has zones of connections */
+	uint8_t home_bits;    /* length of the ranges in HOME_PODS, 0: there are none */
 	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT]; /* 0: not used */
 };
 

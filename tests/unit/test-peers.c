@@ -355,6 +355,41 @@ static void homes_need_no_route(void **state)
 	vec_fini(&tunnels);
 }
 
+/* Most nodes' pods have a range of one length; the others are found all the same, only later. */
+static void the_length_of_pod_ranges(void **state)
+{
+	static const struct {
+		const char *home[6];
+		uint8_t v4, v6;
+	} table[] = {
+		{ { NULL }, 0, 0 },
+		{ { "192.0.2.2/32", "fe80::/10", "fd01::2/128" }, 0, 10 },
+		{ { "10.1.2.0/24", "192.0.2.2/32", "fe80::/10", "fd01:2::/64" }, 24, 64 },
+		{ { "10.1.0.0/16", "10.2.2.0/24", "10.2.3.0/24", "fd01:2::/64", "fd01:3::/80" },
+		  24,
+		  80 },
+		{ { "192.0.2.2/32", "192.0.2.3/32", "10.1.2.0/25", "fd01:2::/64", "fd01:3::/64",
+		    "fd01:4::/80" },
+		  25,
+		  64 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct peers p = { 0 };
+
+		for (size_t j = 0; j < ARRAY_SIZE(table[i].home) && table[i].home[j]; j++) {
+			struct peers_home h = { .mac = { 2, (uint8_t)j } };
+
+			assert_int_equal(prefix_parse(table[i].home[j], &h.from, NULL), 0);
+			vec_push(&p.home, h);
+		}
+		assert_int_equal(peers_home_bits(&p, 4), table[i].v4);
+		assert_int_equal(peers_home_bits(&p, 16), table[i].v6);
+		peers_fini(&p);
+	}
+}
+
 static struct addr numbered(uint8_t first, uint8_t second, unsigned i)
 {
 	return (struct addr){ .len = 4, .b = { first, second, (uint8_t)(i >> 8), (uint8_t)i } };
@@ -741,6 +776,7 @@ int main(void)
 		cmocka_unit_test(others_are_read),
 		cmocka_unit_test(pairs_of_one_node),
 		cmocka_unit_test(homes_need_no_route),
+		cmocka_unit_test(the_length_of_pod_ranges),
 		cmocka_unit_test(thousands_of_nodes),
 		cmocka_unit_test(marks_stay_with_their_senders),
 		cmocka_unit_test(marks_outlive_their_senders),
