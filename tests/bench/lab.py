@@ -155,19 +155,17 @@ class Bench:
         self.figures.setdefault(what, {}).setdefault(who, []).extend(values)
 
     def table(self, contenders):
-        """min / median / max of each, and the ratio of the second's median to the first's."""
+        """min / median / max of each, and the ratio of the last one's median to that of the one before."""
         width = max(len(w) for w in self.figures)
         print('%-*s %s %8s' % (width, 'min / median / max', ' '.join('%28s' % os.path.basename(x) for x in contenders), 'ratio'))
         for what, by in self.figures.items():
-            cells, med = [], []
+            cells, medians = [], []
             for x in contenders:
                 v = sorted(by.get(x, []))
-                if not v:
-                    cells.append('%28s' % '-')
-                    continue
-                med.append(statistics.median(v))
-                cells.append('%28s' % ('%.2f / %.2f / %.2f' % (v[0], med[-1], v[-1])))
-            ratio = '%8.3f' % (med[1] / med[0]) if len(med) == 2 and med[0] else ''
+                medians.append(statistics.median(v) if v else 0)
+                cells.append('%28s' % ('%.2f / %.2f / %.2f' % (v[0], medians[-1], v[-1]) if v else '-'))
+            before, last = medians[-2:] if len(medians) > 1 else (0, 0)
+            ratio = '%8.3f' % (last / before) if last and before else ''
             print('%-*s %s %s' % (width, what, ' '.join(cells), ratio), flush=True)
 
     def write(self, path):
