@@ -123,10 +123,10 @@ void peers_fini(struct peers *p);
 /* All but the sentences. */
 void peers_copy(const struct peers *from, struct peers *ret);
 /* The same for the kernel: all but the sentences and names of nodes. */
+bool peers_equal(const struct peers *a, const struct peers *b);
 /* The length that most ranges of home have, but for single addresses: that of pods' ranges.
  * addr_len: of the family. 0: there are none. */
 uint8_t peers_home_bits(const struct peers *p, uint8_t addr_len);
-bool peers_equal(const struct peers *a, const struct peers *b);
 
 /* Whether the node has published the links of that record. */
 bool peers_has_said(const struct peers_node *n, const char *record);

@@ -598,7 +598,7 @@ static void rebuild_node(struct program *p, const struct nftlist *have)
 	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
 		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
 	if (p->peers)
-		ruleset_peers(p->peers, p->family, &elems);
+		ruleset_peers(p->peers, p->family, p->settings.home_bits, &elems);
 	linger(have->n ? have : &p->node_list, p->family, &elems);
 	nftlist_pack(&elems, p->family, &fresh);
 	nftdiff(&p->node_list, &fresh, p->family, plan_change, p);

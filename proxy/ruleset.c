@@ -139,18 +139,18 @@ static void add_way(uint32_t mark, int dev, nftelems *out)
 	vec_push(out, e);
 }
 
-static void add_home(const struct peers_home *h, uint8_t pod_bits, nftelems *out)
+static void add_home(const struct peers_home *h, uint8_t home_bits, nftelems *out)
 {
 	struct nftelem e = { .set = NFTSET_HOME_PODS };
-	size_t at = nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4);
+	uint8_t *at = e.key + nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4);
 
 	memcpy(e.key, h->mac, sizeof(h->mac));
-	if (h->from.bits == pod_bits) {
-		memcpy(e.key + at, h->from.addr.b, h->from.addr.len);
+	if (h->from.bits == home_bits) {
+		memcpy(at, h->from.addr.b, h->from.addr.len);
 		vec_push(out, e);
 	}
 	e.set = NFTSET_HOME;
-	add_range(&e, e.key + nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4), &h->from, out);
+	add_range(&e, at, &h->from, out);
 }
 
 static void add_pair(const struct peers_pair *pair, nftelems *out)
@@ -166,10 +166,9 @@ static void add_pair(const struct peers_pair *pair, nftelems *out)
 	vec_push(out, e);
 }
 
-void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out)
+void ruleset_peers(const struct peers *p, enum dataplane_family f, uint8_t home_bits, nftelems *out)
 {
 	size_t len = nft_addr_len(f);
-	uint8_t pod_bits = peers_home_bits(p, (uint8_t)len);
 
 	for (size_t i = 0; i < p->senders.n; i++) {
 		const struct peers_sender *s = &p->senders.v[i];
@@ -197,7 +196,7 @@ void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out
 	}
 	for (size_t i = 0; i < p->home.n; i++) {
 		if (p->home.v[i].from.addr.len == len)
-			add_home(&p->home.v[i], pod_bits, out);
+			add_home(&p->home.v[i], home_bits, out);
 	}
 	for (size_t i = 0; i < p->symmetric.n; i++) {
 		const struct peers_target *t = &p->symmetric.v[i];

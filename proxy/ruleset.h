@@ -14,8 +14,10 @@ void ruleset_list(const struct svcmodel *m, enum svc_policy policy, uint32_t id,
 void ruleset_port(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out);
 /* An element of sets that hold plain addresses. */
 void ruleset_addr(enum nftset set, const struct addr *a, nftelems *out);
-/* Who sent a connection, and toward whom nothing is masqueraded. */
-void ruleset_peers(const struct peers *p, enum dataplane_family f, nftelems *out);
+/* Who sent a connection, and toward whom nothing is masqueraded. home_bits: length of the ranges
+ * that are found by hash as well, as the rules have it. */
+void ruleset_peers(const struct peers *p, enum dataplane_family f, uint8_t home_bits,
+		   nftelems *out);
 /* The set and key of a front end. outside: of the set for outside sources. */
 struct nftelem ruleset_front_key(const struct svcmodel *m, const struct svcfront *front,
 				 bool outside);

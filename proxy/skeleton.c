@@ -319,15 +319,13 @@ static void known_rules(struct skeleton *s)
 	choose_sticky(s, "known");
 }
 
-static void remember_rule(const struct skeleton_settings *in, struct skeleton *s, const char *name,
-			  uint32_t timeout)
+static void remember_rule(struct skeleton *s, const char *name, uint32_t timeout_sec)
 {
 	struct skelrule *r = rule(s, name);
 
 	load_client(r);
 	OP(r, LOAD_PRIORITY, .a = 1 + words(s));
-	OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = in->timeout_sec[timeout],
-	   .name = SKEL_AFFINITY);
+	OP(r, UPDATE, .a = 0, .b = 1 + words(s), .c = timeout_sec, .name = SKEL_AFFINITY);
 }
 
 static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
@@ -359,7 +357,7 @@ static void sticky_rules(const struct skeleton_settings *in, struct skeleton *s)
 		if (sscanf(name, "remember%u", &n) != 1)
 			continue;
 		if (in->timeout_sec[n])
-			remember_rule(in, s, name, n);
+			remember_rule(s, name, in->timeout_sec[n]);
 		/* also without: a time-out and what uses it come in one transaction, and a packet
 		 * that it overtakes keeps to the rules from before */
 		r = rule(s, name);

@@ -618,6 +618,31 @@ static void forget_clients(struct world *w)
 		w->last[i][0] = w->last[i][1] = -1;
 }
 
+/* A kernel, and a proxy that knows of what exists already. */
+static void begin(struct world *w)
+{
+	w->io = fake_nft_new(w->f);
+	forget_clients(w);
+	be_born(w);
+}
+
+static void end(struct world *w)
+{
+	die(w);
+	skeleton_fini(&w->skel);
+	vec_fini(&w->table.clients);
+	fake_nft_free(w->io);
+}
+
+/* The kernel's table as packets meet it; the caller frees the list. */
+static void look(struct world *w, struct nftlist *ret)
+{
+	read_rules(w);
+	fake_nft_list(w->io, ret);
+	w->table.list = ret;
+	w->table.skel = &w->skel;
+}
+
 static void meddle(struct world *w)
 {
 	switch (dice(w, 5)) {
@@ -669,15 +694,12 @@ static void step(struct world *w)
 	w->now_usec += dice(w, 2) ? 1000 : 700000;
 	while (sync_now(w, &result) < 0)
 		w->now_usec += 1000;
-	fake_nft_list(w->io, &after);
 	rules = w->skel;
 	w->skel = (struct skeleton){ 0 };
-	read_rules(w);
+	look(w, &after);
 	if (!meddled && before.n)
 		check_straddlers(w, &rules, &before, &after);
 	skeleton_fini(&rules);
-	w->table.list = &after;
-	w->table.skel = &w->skel;
 	check_packets(w);
 	check_clients(w);
 	nftlist_fini(&before);
@@ -690,16 +712,11 @@ static void live(enum dataplane_family f, uint32_t seed)
 {
 	struct world w = { .f = f, .random = seed, .now_usec = 1000000 };
 
-	w.io = fake_nft_new(f);
-	forget_clients(&w);
-	be_born(&w);
+	begin(&w);
 	for (int i = 0; i < STEPS; i++)
 		step(&w);
 	check_restart(&w);
-	die(&w);
-	skeleton_fini(&w.skel);
-	vec_fini(&w.table.clients);
-	fake_nft_free(w.io);
+	end(&w);
 }
 
 static void test_random_lives(void **state)
@@ -730,8 +747,7 @@ static void test_changes_are_small(void **state)
 	struct program_result result;
 
 	(void)state;
-	w.io = fake_nft_new(w.f);
-	be_born(&w);
+	begin(&w);
 	w.things[0] = (struct thing){ .exists = true, .internal_local = false };
 	put_service(&w, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -743,9 +759,7 @@ static void test_changes_are_small(void **state)
 			fail_msg("row %zu: %d adds, %d deletes", i, (int)result.adds,
 				 (int)result.deletes);
 	}
-	die(&w);
-	skeleton_fini(&w.skel);
-	fake_nft_free(w.io);
+	end(&w);
 }
 
 /* More time-outs over time than there is room for at once: those in use are left alone, and so are
@@ -756,9 +770,7 @@ static void test_many_timeouts(void **state)
 	struct program_result result;
 
 	(void)state;
-	w.io = fake_nft_new(w.f);
-	forget_clients(&w);
-	be_born(&w);
+	begin(&w);
 	for (unsigned i = 0; i < 2; i++) {
 		w.things[i] =
 		    (struct thing){ .exists = true, .affinity = true, .timeout_sec = 777 };
@@ -774,18 +786,12 @@ static void test_many_timeouts(void **state)
 		put_service(&w, 1);
 		assert_int_equal(sync_now(&w, &result), 0);
 		w.now_usec += 2000000;
-		read_rules(&w);
-		fake_nft_list(w.io, &list);
-		w.table.list = &list;
-		w.table.skel = &w.skel;
+		look(&w, &list);
 		check_packets(&w);
 		check_clients(&w);
 		nftlist_fini(&list);
 	}
-	die(&w);
-	skeleton_fini(&w.skel);
-	vec_fini(&w.table.clients);
-	fake_nft_free(w.io);
+	end(&w);
 }
 
 /* A service whose time-out there is no room for keeps its list when we start again, too. */
@@ -795,18 +801,15 @@ static void test_crowded_timeouts(void **state)
 	struct program_result result;
 
 	(void)state;
-	w.io = fake_nft_new(w.f);
 	for (unsigned i = 0; i < CROWD; i++) {
 		w.things[i] = (struct thing){ .exists = true, .affinity = true };
 		w.things[i].timeout_sec = i < FRONT_TIMEOUT_COUNT + 2 ? 100 + i : 100;
 		w.things[i].at[0] = READY;
 	}
-	be_born(&w);
+	begin(&w);
 	assert_int_equal(sync_now(&w, &result), 0);
 	check_restart(&w);
-	die(&w);
-	skeleton_fini(&w.skel);
-	fake_nft_free(w.io);
+	end(&w);
 }
 
 /* Endpoints that come and go, more often than there are sticky values: who was led to one that
@@ -818,9 +821,7 @@ static void test_affinity_outlives_others(void **state)
 	unsigned moves = 0;
 
 	(void)state;
-	w.io = fake_nft_new(w.f);
-	forget_clients(&w);
-	be_born(&w);
+	begin(&w);
 	w.things[0] = (struct thing){ .exists = true, .affinity = true, .timeout_sec = 777 };
 	for (unsigned i = 0; i < ENDPOINTS; i++)
 		w.things[0].at[i] = READY;
@@ -837,19 +838,13 @@ static void test_affinity_outlives_others(void **state)
 		put_slice(&w, 0);
 		assert_int_equal(sync_now(&w, &result), 0);
 		w.now_usec += dice(&w, 2) ? 1000 : 1100000;
-		read_rules(&w);
-		fake_nft_list(w.io, &list);
-		w.table.list = &list;
-		w.table.skel = &w.skel;
+		look(&w, &list);
 		check_clients(&w);
 		moves += before != w.last[0][0];
 		nftlist_fini(&list);
 	}
 	assert_in_range(moves, FRONT_ENDPOINTS_MAX / 4, FRONT_ENDPOINTS_MAX);
-	die(&w);
-	skeleton_fini(&w.skel);
-	vec_fini(&w.table.clients);
-	fake_nft_free(w.io);
+	end(&w);
 }
 
 int main(void)

@@ -65,7 +65,7 @@ static void make(struct bed *b, enum dataplane_family f)
 	add_pair(&b->peers, f ? "fd00::2/128" : "192.0.2.2/32", f ? "fd01:2::/64" : "10.1.2.0/24");
 	add_pair(&b->peers, f ? "fd01:2::/64" : "10.1.2.0/24", f ? "fd01:2::/64" : "10.1.2.0/24");
 	skeleton_make(&in, &b->skel);
-	ruleset_peers(&b->peers, f, &elems);
+	ruleset_peers(&b->peers, f, 0, &elems);
 	nftlist_pack(&elems, f, &b->list);
 	vec_fini(&elems);
 	b->table = (struct walk_table){ .skel = &b->skel, .list = &b->list };

@@ -85,7 +85,8 @@ static void strangers_have_a_zone(void **state)
 	add_home(&peers, 2, "192.0.2.2/32");
 	add_home(&peers, 3, "10.1.3.0/24");
 	add_home(&peers, 3, "192.0.2.3/32");
-	ruleset_peers(&peers, DATAPLANE_IPV4, &elems);
+	in.home_bits = peers_home_bits(&peers, 4);
+	ruleset_peers(&peers, DATAPLANE_IPV4, in.home_bits, &elems);
 	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
 	skeleton_make(&in, &skel);
 	t.list = &list;
@@ -220,7 +221,8 @@ static void an_older_one_has_no_zone(void **state)
 
 	(void)state;
 	add_sender(&peers, LAN, 2);
-	ruleset_peers(&peers, DATAPLANE_IPV4, &elems);
+	in.home_bits = peers_home_bits(&peers, 4);
+	ruleset_peers(&peers, DATAPLANE_IPV4, in.home_bits, &elems);
 	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
 	skeleton_make(&in, &skel);
 	older_note(&o, &e);
@@ -322,7 +324,8 @@ static void errors_are_in_the_zone(void **state)
 		add_sender(&peers, LAN, 2);
 		add_home(&peers, 2, f == DATAPLANE_IPV4 ? "10.1.2.0/24" : "fe80::/10");
 		add_home(&peers, 2, f == DATAPLANE_IPV4 ? "192.0.2.2/32" : "fd00::2/128");
-		ruleset_peers(&peers, f, &elems);
+		in.home_bits = peers_home_bits(&peers, (uint8_t)nft_addr_len(f));
+		ruleset_peers(&peers, f, in.home_bits, &elems);
 		nftlist_pack(&elems, f, &list);
 		skeleton_make(&in, &skel);
 		old.to = addr(unzoned[f][1]);
@@ -530,7 +533,7 @@ static void step(struct world *w)
 	fake_nft_list(w->io, &before);
 	sync_now(w, &result);
 	fake_nft_list(w->io, &after);
-	ruleset_peers(&w->peers, DATAPLANE_IPV4, &elems);
+	ruleset_peers(&w->peers, DATAPLANE_IPV4, peers_home_bits(&w->peers, 4), &elems);
 	nftlist_pack(&elems, DATAPLANE_IPV4, &wanted);
 	check_wanted(&wanted, &after);
 	w->expired &= !result.full;
