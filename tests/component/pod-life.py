@@ -6,6 +6,7 @@ usage: pod-life.py AGENT FAKE_CRI CLOCK_SHIFT [--all] [--seed N] [--keep DIR] [-
 """
 import argparse
 import concurrent.futures
+import glob
 import os
 import random
 import shutil
@@ -103,19 +104,35 @@ def life_with_few_rights(lane):
     check(int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0, f"inherited: {status}")
     check(int(status["CapBnd"], 16) & ~KEPT == 0, f"CapBnd is {status['CapBnd']}")
     check(status["NoNewPrivs"] == "1" and status["Umask"] == "0022", f"{status['NoNewPrivs']} {status['Umask']}")
-    for thread in os.listdir(f"/proc/{lane.agent.pid}/task"):
-        with open(f"/proc/{lane.agent.pid}/task/{thread}/status") as f:
-            text = f.read()
+    threads = 0
+    for path in glob.glob(f"/proc/{lane.agent.pid}/task/*/status"):
+        text = text_unless_gone(path)
+        if text is None:
+            continue
+        threads += 1
         check(f"Seccomp:\t{0 if sanitized(lane) else 2}\n" in text and f"CapEff:\t{status['CapEff']}\n" in text,
               f"a thread has other rights: {text}")
-    open_fds = []
+    check(threads, "no thread was seen")
+    inherited, seen = [], 0
     for fd in os.listdir(f"/proc/{lane.agent.pid}/fd"):
-        with open(f"/proc/{lane.agent.pid}/fdinfo/{fd}") as f:
-            flags = int(dict(x.split(":\t", 1) for x in f.read().splitlines() if ":\t" in x)["flags"], 8)
+        text = text_unless_gone(f"/proc/{lane.agent.pid}/fdinfo/{fd}")
+        if text is None:
+            continue
+        seen += 1
+        flags = int(dict(x.split(":\t", 1) for x in text.splitlines() if ":\t" in x)["flags"], 8)
         if int(fd) > 2 and not flags & O_CLOEXEC:
-            open_fds.append(f"{fd} ({os.readlink(f'/proc/{lane.agent.pid}/fd/{fd}')})")
-    check(not open_fds, f"descriptors would be inherited: {open_fds}")
+            inherited.append(f"{fd}: {text}")
+    check(seen > 3 and not inherited, f"of {seen} descriptors these would be inherited: {inherited}")
     lane.delete_pod("rights")
+
+
+def text_unless_gone(path):
+    """A thread may end and a descriptor be closed while one looks."""
+    try:
+        with open(path) as f:
+            return f.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def sanitized(lane):

@@ -3,6 +3,7 @@
 
 usage: proxy.py PROGRAM   PROGRAM: keelson-proxy linked with tests/lib/fake-dataplane.c
 """
+import contextlib
 import http.client
 import json
 import os
@@ -451,8 +452,10 @@ class Start(unittest.TestCase):
         self.addCleanup(child.kill)
 
         def links():
-            folder = f"/proc/{child.pid}/fd/"
-            found = {n: os.readlink(folder + n) for n in os.listdir(folder)}
+            folder, found = f"/proc/{child.pid}/fd/", {}
+            for n in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):    # it may close one meanwhile
+                    found[n] = os.readlink(folder + n)
             return found if any("inotify" in x for x in found.values()) else None
 
         found = until("it waits", links)
