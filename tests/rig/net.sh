@@ -1,4 +1,4 @@
-# The cluster's network: a bridge in a namespace of its own, nodes and an outside client on it by veth. No default route anywhere.
+# The cluster's network: a bridge in a namespace of its own, nodes and an outside client on it by veth. A default route only if GATEWAY says so, to where nothing is passed on.
 net_add() { # name ip
 	local ns=$LAB-$1
 	ip netns add "$ns" &&
@@ -17,6 +17,7 @@ net_up() {
 		net_add "$n" "$(node_ip "$n")" || return 1
 		# local output to service addresses must be routable before it is translated; br0 does not forward
 		ip -n "$LAB-$n" route add "$SVC_CIDR" via "$GW_IP" || return 1
+		[ -z "${GATEWAY:-}" ] || ip -n "$LAB-$n" route add default via "$GW_IP" || return 1
 		in_ns "$n" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=0
 		# a service and its endpoint behind the same CNI bridge
 		in_ns "$n" sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null
