@@ -35,15 +35,16 @@ struct netstate_address {
 	int dev;
 	struct addr addr;
 	uint8_t bits; /* of its network */
+	bool host;    /* its scope: nobody chooses it as the source of what leaves this machine */
 };
 
 struct netstate_route {
 	uint32_t table; /* RT_TABLE_MAIN, … */
 	struct prefix dst;
 	struct addr via; /* len 0: the device's own link */
-	int dev;
-	bool onlink; /* via is behind dev although no address says so */
-	bool local;  /* dst is this machine itself */
+	int dev;         /* 0: several, or none */
+	bool onlink;     /* via is behind dev although no address says so */
+	bool local;      /* dst is this machine itself */
 };
 
 /* lladdr of an address on a device, or (fdb) the tunnel end behind an Ethernet address. */
@@ -57,8 +58,9 @@ struct netstate_neighbour {
 /* Packets with that mark are routed by that table. */
 struct netstate_rule {
 	bool ipv6;
-	uint32_t priority, mark, mask, table;
-	bool ours; /* has our protocol number */
+	uint32_t priority, mark, mask, table; /* table 0: the rule does something else */
+	bool ours;                            /* has our protocol number */
+	bool choosy;                          /* it looks at more than the mark */
 };
 
 typedef VEC(struct netstate_rule) netstate_rules;

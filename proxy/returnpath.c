@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "exits.h"
 #include "frames.h"
 #include "prober.h"
 #include "returnplan.h"
@@ -52,6 +53,7 @@ struct returnpath {
 	bool given, inherits;
 	size_t incapable;
 	struct map told; /* sentences */
+	enum exits_told { EXITS_UNTOLD, EXITS_ONE, EXITS_SEVERAL } exits_told[2];
 };
 
 /* --- looking --- */
@@ -191,11 +193,26 @@ static bool leads_through(const netstate_routes *routes, int dev)
 	return false;
 }
 
+static int act_address(void *ctx, const void *element, bool wanted)
+{
+	struct act *a = ctx;
+	struct err e;
+
+	return keep_first(a, rtnl_address(a->rtnl, wanted ? RTNL_ADD : RTNL_DELETE, element, &e),
+			  &e);
+}
+
 static int get_ours(struct rtnl *rtnl, const struct returnplan *want, const netstate_links *links,
 		    struct returnplan *ret, struct err *e)
 {
-	if (rtnl_get_rules(rtnl, &ret->rules, e) < 0 || rtnl_get_routes(rtnl, &ret->routes, e) < 0)
+	const struct netstate_link *loopback = netstate_link_named(links, "lo");
+	int lo = loopback ? loopback->index : 0;
+
+	if (rtnl_get_rules(rtnl, &ret->rules, e) < 0 ||
+	    rtnl_get_routes(rtnl, &ret->routes, e) < 0 ||
+	    rtnl_get_addresses(rtnl, &ret->addresses, e) < 0)
 		return -1;
+	vec_keep(&ret->addresses, each, each->dev == lo && returnplan_is_source(each));
 	vec_keep(&ret->rules, each, each->ours && returnplan_is_table(each->table));
 	vec_keep(&ret->routes, each, returnplan_is_ours(each));
 	for (size_t i = 0; i < links->n; i++) {
@@ -219,6 +236,9 @@ static int apply(struct rtnl *rtnl, const struct returnplan *want, const netstat
 
 	if (r == 0) {
 		err_clear(e);
+		netstate_each_difference(want->addresses.v, want->addresses.n, have.addresses.v,
+					 have.addresses.n, sizeof(*have.addresses.v),
+					 netstate_address_cmp, act_address, &a);
 		netstate_each_difference(want->neighbours.v, want->neighbours.n, have.neighbours.v,
 					 have.neighbours.n, sizeof(*have.neighbours.v),
 					 netstate_neighbour_cmp, act_neighbour, &a);
@@ -361,23 +381,57 @@ static int give(struct returnpath *r, const struct frames *have, struct peers *w
 	return result;
 }
 
+static void tell_exits(struct returnpath *r, bool v6, bool one, const char *why_not)
+{
+	enum exits_told now = one ? EXITS_ONE : EXITS_SEVERAL;
+
+	if (r->exits_told[v6] == now)
+		return;
+	r->exits_told[v6] = now;
+	log_info("replies of IPv%d are routed %s%s", v6 ? 6 : 4,
+		 one ? "by the main table alone" : "by a rule: ", why_not);
+}
+
+static int look_at_exits(struct returnpath *r, struct look *l, struct returnplan_node *ret,
+			 struct err *e)
+{
+	int dev = returnplan_only_device(&l->want), result = 0;
+	netstate_routes routes = { 0 };
+	const struct exits exits = { .rules = &l->rules,
+				     .routes = &routes,
+				     .links = &l->links,
+				     .pods = &l->self->pod_cidrs };
+
+	if (dev)
+		result = rtnl_get_all_routes(r->rtnl, &routes, e);
+	for (size_t i = 0; i < (ret->v6 ? 2 : 1) && dev && result == 0; i++) {
+		AUTO_STR why_not = { 0 };
+
+		ret->one_exit[i] = exits_are_one(&exits, i, dev, &why_not);
+		tell_exits(r, i, ret->one_exit[i], str_text(&why_not));
+	}
+	vec_fini(&routes);
+	return result;
+}
+
 static int install(struct returnpath *r, struct look *l, struct err *e)
 {
 	const struct netstate_link *loopback = netstate_link_named(&l->links, "lo");
-	const struct returnplan_probes probes = {
+	struct returnplan_node node = {
 		.source = { prober_source(r->node_name, false), prober_source(r->node_name, true) },
 		.range = { prober_range(false), prober_range(true) },
 		.loopback = loopback ? loopback->index : 0,
+		.v6 = has_v6(l->self),
 	};
 	struct returnplan plan = { 0 };
 	int result = 0;
 
 	if (dataplane_get_frames(r->dataplane, &l->links, &l->frames, e) < 0 ||
 	    peermarks_assign(&l->frames.marks, &l->links, r->mask, &l->want, e) < 0 ||
-	    check_kernel(&l->want, has_v6(l->self), e) < 0)
+	    check_kernel(&l->want, node.v6, e) < 0 || look_at_exits(r, l, &node, e) < 0)
 		result = -1;
 	if (result == 0) {
-		returnplan_make(&l->want, has_v6(l->self), &probes, &plan);
+		returnplan_make(&l->want, &node, &plan);
 		result = apply(r->rtnl, &plan, &l->links, e);
 	}
 	returnplan_fini(&plan);

@@ -328,7 +328,9 @@ static const char *op_name(enum rtnl_op op)
 static int on_address(const struct nlmsghdr *h, void *list)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
-	struct netstate_address n = { .dev = (int)m->ifa_index, .bits = m->ifa_prefixlen };
+	struct netstate_address n = { .dev = (int)m->ifa_index,
+				      .bits = m->ifa_prefixlen,
+				      .host = m->ifa_scope == RT_SCOPE_HOST };
 	bool local = false;
 	const struct nlattr *a;
 
@@ -369,6 +371,7 @@ int rtnl_address(struct rtnl *r, enum rtnl_op op, const struct netstate_address 
 		h->nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
 	m->ifa_family = (unsigned char)addr_af(&a->addr);
 	m->ifa_prefixlen = a->bits;
+	m->ifa_scope = a->host ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	m->ifa_index = (unsigned)a->dev;
 	put_addr(h, IFA_LOCAL, &a->addr);
 	put_addr(h, IFA_ADDRESS, &a->addr);
@@ -381,16 +384,12 @@ int rtnl_address(struct rtnl *r, enum rtnl_op op, const struct netstate_address 
 
 /* --- routes --- */
 
-static int on_route(const struct nlmsghdr *h, void *list)
+static void read_route(const struct nlmsghdr *h, netstate_routes *list)
 {
 	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
 	struct netstate_route n = { .dst.bits = m->rtm_dst_len };
 	struct nlattr *a;
 
-	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != NETSTATE_PROTOCOL ||
-	    (m->rtm_type != RTN_UNICAST && m->rtm_type != RTN_LOCAL) ||
-	    (m->rtm_flags & RTM_F_CLONED))
-		return MNL_CB_OK;
 	n.table = m->rtm_table;
 	n.onlink = m->rtm_flags & RTNH_F_ONLINK;
 	n.local = m->rtm_type == RTN_LOCAL;
@@ -412,8 +411,40 @@ static int on_route(const struct nlmsghdr *h, void *list)
 			break;
 		}
 	}
-	vec_push((netstate_routes *)list, n);
+	vec_push(list, n);
+}
+
+static int on_own_route(const struct nlmsghdr *h, void *list)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+
+	if (h->nlmsg_type == RTM_NEWROUTE && m->rtm_protocol == NETSTATE_PROTOCOL &&
+	    (m->rtm_type == RTN_UNICAST || m->rtm_type == RTN_LOCAL) &&
+	    !(m->rtm_flags & RTM_F_CLONED))
+		read_route(h, list);
 	return MNL_CB_OK;
+}
+
+static int on_any_route(const struct nlmsghdr *h, void *list)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+
+	if (h->nlmsg_type == RTM_NEWROUTE && m->rtm_type != RTN_LOCAL &&
+	    m->rtm_type != RTN_BROADCAST && m->rtm_type != RTN_ANYCAST &&
+	    m->rtm_type != RTN_MULTICAST && !(m->rtm_flags & RTM_F_CLONED))
+		read_route(h, list);
+	return MNL_CB_OK;
+}
+
+int rtnl_get_all_routes(struct rtnl *r, netstate_routes *out, struct err *e)
+{
+	char buf[REQUEST_BYTES];
+
+	if (dump(r, request(buf, RTM_GETROUTE, sizeof(struct rtmsg)), on_any_route, out,
+		 clear_routes, "routes", e) < 0)
+		return -1;
+	vec_sort(out, netstate_route_cmp);
+	return 0;
 }
 
 int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e)
@@ -422,7 +453,7 @@ int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e)
 	struct nlmsghdr *h = request(buf, RTM_GETROUTE, sizeof(struct rtmsg));
 
 	((struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_protocol = NETSTATE_PROTOCOL;
-	if (dump(r, h, on_route, out, clear_routes, "routes", e) < 0)
+	if (dump(r, h, on_own_route, out, clear_routes, "routes", e) < 0)
 		return -1;
 	vec_sort(out, netstate_route_cmp);
 	return 0;
@@ -508,10 +539,11 @@ int rtnl_find_route(struct rtnl *r, const struct addr *to, struct addr *ret_via,
 static int on_rule(const struct nlmsghdr *h, void *list)
 {
 	const struct fib_rule_hdr *m = mnl_nlmsg_get_payload(h);
-	struct netstate_rule n = { .ipv6 = m->family == AF_INET6, .table = m->table };
+	struct netstate_rule n = { .ipv6 = m->family == AF_INET6,
+				   .choosy = m->src_len || m->dst_len || m->tos };
 	const struct nlattr *a;
 
-	if (h->nlmsg_type != RTM_NEWRULE || m->action != FR_ACT_TO_TBL)
+	if (h->nlmsg_type != RTM_NEWRULE || (m->family != AF_INET && m->family != AF_INET6))
 		return MNL_CB_OK;
 	mnl_attr_for_each(a, h, sizeof(*m))
 	{
@@ -526,16 +558,20 @@ static int on_rule(const struct nlmsghdr *h, void *list)
 			n.mask = attr_u32(a);
 			break;
 		case FRA_TABLE:
-			n.table = attr_u32(a);
+			n.table = m->action == FR_ACT_TO_TBL ? attr_u32(a) : 0;
 			break;
 		case FRA_PROTOCOL:
 			n.ours = mnl_attr_get_payload_len(a) == 1 &&
 				 mnl_attr_get_u8(a) == NETSTATE_PROTOCOL;
 			break;
+		case FRA_SUPPRESS_PREFIXLEN: /* always told; -1: nothing is suppressed */
+			n.choosy |= attr_u32(a) != UINT32_MAX;
+			break;
+		default:
+			n.choosy = true;
 		}
 	}
-	if (n.mask)
-		vec_push((netstate_rules *)list, n);
+	vec_push((netstate_rules *)list, n);
 	return MNL_CB_OK;
 }
 

@@ -1,7 +1,7 @@
 /* rtnetlink of this network namespace: look, change, hear of changes. Effect.
  *
  * Requests are answered by the kernel at once, so calls block for microseconds. Deleting
- * what is not there is success. Of routes only those with NETSTATE_PROTOCOL are seen.
+ * what is not there is success.
  */
 #pragma once
 
@@ -20,13 +20,16 @@ DEFINE_FREEP(rtnl_free, struct rtnl)
 /* Each appends to an empty list; sorted where netstate.h has an order. */
 int rtnl_get_links(struct rtnl *r, netstate_links *out, struct err *e);
 int rtnl_get_addresses(struct rtnl *r, netstate_addresses *out, struct err *e);
+/* Those with NETSTATE_PROTOCOL. */
 int rtnl_get_routes(struct rtnl *r, netstate_routes *out, struct err *e);
+/* Everybody's, but those to this machine itself and to groups. */
+int rtnl_get_all_routes(struct rtnl *r, netstate_routes *out, struct err *e);
 /* Permanent ones of one device: addresses of both families and, for a VXLAN device, its table of
  * tunnel ends. */
 int rtnl_get_neighbours(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e);
 /* All tunnel ends of one VXLAN device, whoever made them. */
 int rtnl_get_tunnels(struct rtnl *r, int dev, netstate_neighbours *out, struct err *e);
-/* Everybody's that look at marks. */
+/* Everybody's. */
 int rtnl_get_rules(struct rtnl *r, netstate_rules *out, struct err *e);
 /* The way that the kernel would take to an address. ERR_NOT_FOUND: none. */
 int rtnl_find_route(struct rtnl *r, const struct addr *to, struct addr *ret_via, int *ret_dev,

@@ -281,6 +281,26 @@ class Link(Cluster):
                     node.exec("ip", family, "route", "del", net, check=False)
 
 
+class OneExit(Link):
+    """All leaves the nodes by the link they share, toward a router, behind which another client is."""
+
+    def build(self):
+        router, self.far = self.lab.ns("r"), self.lab.ns("f")
+        self.lab.lan(router, 254)
+        router.sysctl("ipv4/ip_forward", 1)
+        router.sysctl("ipv6/conf/all/forwarding", 1)
+        self.far.ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1", "netns", router.name)
+        for ns, dev, last in ((router, "eth1", "fe"), (self.far, "eth0", "9")):
+            ns.ip("addr", "add", f"198.51.100.{int(last, 16)}/24", "dev", dev)
+            ns.ip("addr", "add", f"fd51::{last}/64", "dev", dev, "nodad")
+            ns.ip("link", "set", dev, "up")
+        self.far.ip("route", "add", "default", "via", "198.51.100.254")
+        self.far.ip("-6", "route", "add", "default", "via", "fd51::fe")
+        for node in self.lab.nodes.values():
+            node.ip("route", "add", "default", "via", "192.168.50.254")
+            node.ip("-6", "route", "add", "default", "via", "fd50::254")
+
+
 class Foreign(Link):
     """Somebody else's VXLAN between the pods of the nodes, with a device and an Ethernet address a node."""
 

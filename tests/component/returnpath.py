@@ -18,8 +18,10 @@ import sys
 import time
 
 import apiserver
+import returnexits
 import returnzones
-from returnlab import FAMILIES, FIELD, PLACES, PORT, SOURCES, Capture, Foreign, Link, Routed, front_of, prepare, start_all
+from returnlab import (FAMILIES, FIELD, PLACES, PORT, SOURCES, Capture, Foreign, Link, OneExit, Routed, front_of, prepare,
+                       start_all)
 from waiting import Failed, check, wait
 
 ROWS = [(source, way, place)
@@ -552,6 +554,10 @@ LABS = (
             scenario_fabric_with_source_checks, scenario_fabric_with_its_own_address,
             scenario_address_that_no_node_names,
             scenario_cleanup_takes_back, scenario_shared_credentials, scenario_without_the_right)),
+    (OneExit, (scenario_table, returnexits.scenario_no_rules, returnzones.scenario_one_port_two_nodes,
+               returnexits.scenario_another_exit, returnexits.scenario_routes_to_pods_are_no_exits, returnexits.scenario_upgrade,
+               scenario_restart_changes_nothing, scenario_marks_that_are_overwritten,
+               returnexits.scenario_cleanup_takes_the_source_back)),
     (Foreign, (scenario_table, returnzones.scenario_one_port_two_nodes, returnzones.scenario_known_in_midstream,
             scenario_restart_changes_nothing, scenario_devices_come_and_go, scenario_tunnel_end_changes)),
     (Routed, (scenario_table, returnzones.scenario_one_port_two_nodes, scenario_restart_changes_nothing)),

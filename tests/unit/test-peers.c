@@ -655,11 +655,11 @@ static void replies_have_a_way(void **state)
 {
 	netstate_links links = links_of_n1();
 	struct peermarks none = { 0 };
-	const struct returnplan_probes probes = {
-		.source = { prober_source("n1", false), prober_source("n1", true) },
-		.range = { prober_range(false), prober_range(true) },
-		.loopback = 1
-	};
+	struct returnplan_node node = { .source = { prober_source("n1", false),
+						    prober_source("n1", true) },
+					.range = { prober_range(false), prober_range(true) },
+					.loopback = 1,
+					.v6 = true };
 	struct returnplan plan;
 	struct peers p = { 0 };
 	size_t local = 0;
@@ -669,10 +669,12 @@ static void replies_have_a_way(void **state)
 	add_sender(&p, LAN, 1);
 	add_sender(&p, VXLAN, 1);
 	assert_int_equal(peermarks_assign(&none, &links, 0x3f7f, &p, &e), 0);
-	returnplan_make(&p, true, &probes, &plan);
+	returnplan_make(&p, &node, &plan);
 	assert_int_equal(plan.rules.n, 4);
-	assert_int_equal(plan.routes.n, 8);
+	assert_int_equal(plan.routes.n, 7);
 	assert_int_equal(plan.neighbours.n, 4);
+	assert_int_equal(plan.addresses.n, 1);
+	assert_true(returnplan_is_source(&plan.addresses.v[0]));
 	for (size_t i = 0; i < plan.rules.n; i++) {
 		assert_true(returnplan_is_table(plan.rules.v[i].table));
 		/* a packet without a mark is not concerned */
@@ -689,10 +691,22 @@ static void replies_have_a_way(void **state)
 			assert_int_equal(route->dst.bits, 0);
 		}
 	}
-	assert_int_equal(local, 2);
+	assert_int_equal(local, 1);
 	returnplan_fini(&plan);
-	returnplan_make(&p, false, &probes, &plan);
+	node.one_exit[0] = true;
+	returnplan_make(&p, &node, &plan);
 	assert_int_equal(plan.rules.n, 2);
+	assert_true(plan.rules.v[0].ipv6 && plan.rules.v[1].ipv6);
+	assert_int_equal(plan.routes.n, 7);
+	returnplan_fini(&plan);
+	node.one_exit[0] = node.v6 = false;
+	returnplan_make(&p, &node, &plan);
+	assert_int_equal(plan.rules.n, 2);
+	assert_int_equal(plan.addresses.n, 1);
+	returnplan_fini(&plan);
+	p.mask = 0;
+	returnplan_make(&p, &node, &plan);
+	assert_int_equal(plan.rules.n + plan.routes.n + plan.neighbours.n + plan.addresses.n, 0);
 	returnplan_fini(&plan);
 	peers_fini(&p);
 	vec_fini(&links);

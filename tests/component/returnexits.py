@@ -1,0 +1,114 @@
+"""Nodes with one way out: replies find the node that passed their connection on without a rule; scenarios of returnpath.py."""
+import time
+
+from returnlab import FAMILIES, PLACES, front_of
+from waiting import check, wait
+
+FAR = {"IPv4": "198.51.100.9", "IPv6": "fd51::9"}
+OTHERS = ("local", "remote", "third", "host")
+
+
+def rules(cluster, n):
+    """Preferences of the rules that n has, by family."""
+    return {family: [int(line.split(":")[0]) for line in cluster.lab.nodes[n].ip(family, "rule", "show").splitlines()]
+            for family in ("-4", "-6")}
+
+
+NONE_OF_OURS = {"-4": [0, 32766, 32767], "-6": [0, 32766]}
+
+
+def has_rules(cluster, n, families=("-4", "-6")):
+    return all((75 in seen) == (family in families) for family, seen in rules(cluster, n).items())
+
+
+def far_connections(cluster):
+    """Of a client that every node answers by the router, unless it knows better."""
+    return [(place, family, cluster.netlab.Conn(cluster.far, proto, *front_of(cluster, place, way, family), timeout=2))
+            for place in OTHERS for proto in ("TCP", "UDP") for family in FAMILIES for way in ("NodePort",)]
+
+
+def ask_all(conns, when):
+    for place, family, conn in conns:
+        try:
+            got = conn.ask()
+        except OSError as e:
+            got = e
+        check(got == (place, FAR[family]), f"{when}: {place} {family}: {got}")
+
+
+def scenario_no_rules(cluster):
+    """Clients on the link and behind the router keep their addresses, and the namespace is as if nobody routed by marks."""
+    for n in cluster.node_of:
+        check(rules(cluster, n) == NONE_OF_OURS, f"n{n}: {rules(cluster, n)}")
+        local = cluster.lab.nodes[n].ip("route", "show", "table", "local", "proto", "75")
+        check(not local, f"n{n} has a local route that the kernel did not make: {local}")
+    conns = far_connections(cluster)
+    ask_all(conns, "without rules")
+    for _, _, conn in conns:
+        conn.close()
+
+
+def scenario_another_exit(cluster):
+    """Routes by another device, rules of somebody else: a rule of ours as long as they are there, and no connection ends."""
+    n2, conns = cluster.lab.nodes[2], far_connections(cluster)
+    n2.ip("link", "add", "wg0", "type", "bridge")
+    n2.ip("link", "set", "wg0", "up")
+    for come, go, families in (
+            (("-4", "route", "add", "203.0.114.0/24", "dev", "wg0"), ("-4", "route", "del", "203.0.114.0/24"), ("-4",)),
+            # the way to the client itself leads elsewhere
+            (("-4", "route", "add", "198.51.100.0/24", "dev", "wg0"), ("-4", "route", "del", "198.51.100.0/24"), ("-4",)),
+            (("-6", "route", "add", "fd51::/64", "dev", "wg0"), ("-6", "route", "del", "fd51::/64"), ("-6",)),
+            (("-4", "route", "add", "blackhole", "203.0.114.0/24"), ("-4", "route", "del", "203.0.114.0/24"), ("-4",)),
+            (("-4", "rule", "add", "pref", "100", "from", "10.0.0.0/8", "lookup", "100"), ("-4", "rule", "del", "pref", "100"), ("-4",)),
+            (("-4", "route", "replace", "default", "dev", "wg0"), ("-4", "route", "replace", "default", "via", "192.168.50.254"), ("-4",))):
+        ask_all(conns, f"before {come}")
+        n2.ip(*come)
+        wait(lambda: has_rules(cluster, 2, families), 3, lambda: f"{come}: {rules(cluster, 2)}")
+        ask_all(conns, f"with {come}")
+        n2.ip(*go)
+        wait(lambda: rules(cluster, 2) == NONE_OF_OURS, 3, lambda: f"{go}: {rules(cluster, 2)}")
+        time.sleep(1)
+    n2.ip("link", "del", "wg0")
+    ask_all(conns, "in the end")
+    for _, _, conn in conns:
+        conn.close()
+
+
+def scenario_routes_to_pods_are_no_exits(cluster):
+    """What leads to the node's own pods says nothing of where the rest goes."""
+    n2 = cluster.lab.nodes[2]
+    n2.ip("link", "add", "cni0", "type", "bridge")
+    n2.ip("link", "set", "cni0", "up")
+    n2.ip("route", "add", "10.244.2.128/25", "dev", "cni0")
+    time.sleep(2)
+    check(rules(cluster, 2) == NONE_OF_OURS, f"{rules(cluster, 2)}")
+    n2.ip("link", "del", "cni0")
+    check(PLACES["remote"][0] == 2, "the endpoint is elsewhere")
+
+
+def scenario_upgrade(cluster):
+    """What an earlier version left, a local route of the probes' source and rules, goes; connections stay."""
+    n2, conns = cluster.lab.nodes[2], far_connections(cluster)
+    source = [w for w in n2.ip("addr", "show", "dev", "lo").split() if w.startswith("169.254.")][0].removesuffix("/32")
+    cluster.stop(2)
+    n2.ip("addr", "del", source + "/32", "dev", "lo")
+    n2.ip("route", "add", "local", source, "dev", "lo", "table", "local", "proto", "75", "scope", "host")
+    n2.ip("rule", "add", "pref", "75", "fwmark", "0x1000/0x3000", "lookup", "7501", "protocol", "75")
+    cluster.start(2)
+    wait(lambda: rules(cluster, 2) == NONE_OF_OURS, 10, lambda: f"{rules(cluster, 2)} {cluster.log(2)[-1500:]}")
+    check(not n2.ip("route", "show", "table", "local", "proto", "75"), "the local route stays")
+    check(source + "/32 scope host" in n2.ip("addr", "show", "dev", "lo"), "the source is gone")
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
+    ask_all(conns, "after an upgrade")
+    for _, _, conn in conns:
+        conn.close()
+
+
+def scenario_cleanup_takes_the_source_back(cluster):
+    n3 = cluster.lab.nodes[3]
+    check("169.254." in n3.ip("addr", "show", "dev", "lo"), "there is no source of probes")
+    cluster.stop(3)
+    n3.exec(cluster.program, "--cleanup", f"--kubeconfig={cluster.api.path('node3.kubeconfig')}", "--hostname-override=n3")
+    check("169.254." not in n3.ip("addr", "show", "dev", "lo"), "the source of probes stays")
+    cluster.start(3)
+    cluster.settled(cluster.senders())
