@@ -77,30 +77,36 @@ static bool overlaps(const nftelems *sorted, size_t n, const struct nftelem *e,
 	       memcmp(w->data, e->key + ether, len) >= 0;
 }
 
-static const uint8_t *ether_of(const struct nftelem *zoned)
+static const uint8_t *ether_of(const struct nftelem *sender)
 {
-	return zoned->key + nft_type_len(NFT_TYPE_DEVICE, DATAPLANE_IPV4);
+	return sender->key + nft_type_len(NFT_TYPE_DEVICE, DATAPLANE_IPV4);
 }
 
-static void linger_zoned(const struct nftlist *before, enum dataplane_family f, size_t n,
-			 nftelems *wanted)
+static bool is_sender(enum nftset set)
+{
+	return set == NFTSET_SENDERS || set == NFTSET_FORMER_SENDERS;
+}
+
+static void linger_senders(const struct nftlist *before, enum dataplane_family f, size_t n,
+			   nftelems *wanted)
 {
 	struct nftref r;
 
 	for (size_t at = 0; nftlist_next(before, f, &at, &r);) {
-		struct nftelem e;
+		struct nftelem e = { .set = NFTSET_SENDERS };
 
-		if (r.set != NFTSET_ZONED || wanted->n - n == LINGER_MAX)
+		if (!is_sender(r.set) || wanted->n - n == LINGER_MAX)
 			continue;
-		e = elem_of(&r);
-		e.data[0] = true;
-		if (!has(wanted, n, &e))
-			vec_push(wanted, e);
+		memcpy(e.key, r.key, r.key_len);
+		if (has(wanted, n, &e))
+			continue;
+		e.set = NFTSET_FORMER_SENDERS;
+		vec_push(wanted, e);
 	}
 }
 
 static void linger_home(const struct nftlist *before, enum dataplane_family f, size_t n,
-			const ethers *zoned, nftelems *wanted)
+			const ethers *senders, nftelems *wanted)
 {
 	size_t had = wanted->n;
 	struct nftref r;
@@ -111,7 +117,7 @@ static void linger_home(const struct nftlist *before, enum dataplane_family f, s
 		if (r.set != NFTSET_HOME || wanted->n - had == LINGER_MAX)
 			continue;
 		e = elem_of(&r);
-		if (knows(zoned, e.key) && !overlaps(wanted, n, &e, f))
+		if (knows(senders, e.key) && !overlaps(wanted, n, &e, f))
 			vec_push(wanted, e);
 	}
 }
@@ -119,15 +125,15 @@ static void linger_home(const struct nftlist *before, enum dataplane_family f, s
 void linger(const struct nftlist *before, enum dataplane_family f, nftelems *wanted)
 {
 	size_t n = wanted->n;
-	ethers zoned = { 0 };
+	ethers senders = { 0 };
 
 	vec_sort(wanted, nftelem_compare);
-	linger_zoned(before, f, n, wanted);
+	linger_senders(before, f, n, wanted);
 	for (size_t i = 0; i < wanted->n; i++) {
-		if (wanted->v[i].set == NFTSET_ZONED)
-			note(&zoned, ether_of(&wanted->v[i]));
+		if (is_sender(wanted->v[i].set))
+			note(&senders, ether_of(&wanted->v[i]));
 	}
-	vec_sort(&zoned, ether_compare);
-	linger_home(before, f, n, &zoned, wanted);
-	vec_fini(&zoned);
+	vec_sort(&senders, ether_compare);
+	linger_home(before, f, n, &senders, wanted);
+	vec_fini(&senders);
 }

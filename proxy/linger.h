@@ -1,8 +1,9 @@
 /* What stays in the sets that say which connections have a zone of their own. Pure.
  *
  * A connection that changes its zone ends, and a node is told apart no more when its Node is
- * deleted or says nothing: its address stays in NFTSET_ZONED for as long as its connections may
- * live (packets renew it), and what is its own in NFTSET_HOME as long as that.
+ * deleted or says nothing: its address goes from NFTSET_SENDERS to NFTSET_FORMER_SENDERS for as
+ * long as its connections may live (packets renew it), and what is its own stays in NFTSET_HOME as
+ * long as that.
  */
 #pragma once
 

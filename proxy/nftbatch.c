@@ -279,9 +279,9 @@ static void put_element(struct nlmsghdr *h, enum nft_op op, const struct nftref 
 		memcpy(end, e->key, fixed);
 		memcpy(end + fixed, e->data, e->data_len);
 		put_value(h, NFTA_SET_ELEM_KEY_END, end, e->key_len);
-	} else if (op == NFT_ADD && nftref_fades(e)) {
+	} else if (op == NFT_ADD && nftset_info(e->set)->fades) {
 		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(IDLE_MSEC));
-	} else if (op == NFT_ADD && e->data_len && !nftset_fades(e->set)) {
+	} else if (op == NFT_ADD && e->data_len) {
 		put_value(h, NFTA_SET_ELEM_DATA, e->data, e->data_len);
 	}
 	mnl_attr_nest_end(h, elem);
@@ -319,7 +319,7 @@ static void revive(struct nftbatch *b, enum dataplane_family f, const struct nft
 		struct nlattr *nest;
 		struct nlmsghdr *h;
 
-		if (!nftref_fades(&e))
+		if (!nftset_info(e.set)->fades)
 			continue;
 		h = open_elements(b, f, NFT_ADD, nftset_info(e.set)->name, &nest);
 		put_element(h, NFT_ADD, &e);

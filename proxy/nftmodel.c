@@ -12,30 +12,30 @@
 #define M NFT_TYPE_MARK
 #define D NFT_TYPE_DEVICE
 #define E NFT_TYPE_ETHER
-#define F NFT_TYPE_FADING
 static const struct nftset_info infos[NFTSET_COUNT] = {
-	[NFTSET_SERVICES] = { "services", { A, P, T }, { I }, 0 },
-	[NFTSET_EXTERNAL] = { "external", { A, P, T }, { I }, 0 },
-	[NFTSET_NODE_PORTS] = { "node-ports", { P, T }, { I }, 0 },
-	[NFTSET_NODE_PORTS_EXTERNAL] = { "node-ports-external", { P, T }, { I }, 0 },
-	[NFTSET_ENDPOINTS] = { "endpoints", { I, S }, { A, T }, 0 },
-	[NFTSET_SLOTS] = { "slots", { I, S }, { I }, 0 },
-	[NFTSET_STICKY] = { "sticky", { I }, { A, T }, 0 },
-	[NFTSET_STICKY_LISTS] = { "sticky-lists", { I }, { I }, 0 },
-	[NFTSET_STICKY_VALUES] = { "sticky-values", { I }, { 0 }, 0 },
-	[NFTSET_CLUSTER_IPS] = { "cluster-ips", { A }, { 0 }, 0 },
-	[NFTSET_NODE_PORT_IPS] = { "node-port-ips", { A }, { 0 }, 0 },
-	[NFTSET_LOCAL] = { "local", { A }, { 0 }, 0 },
-	[NFTSET_HAIRPIN] = { "hairpin", { A, A }, { 0 }, 0 },
-	[NFTSET_SOURCE_RANGES] = { "source-ranges", { I, A }, { 0 }, 1 },
-	[NFTSET_SENDERS] = { "senders", { D, E }, { M }, 0 },
-	[NFTSET_DIRECT] = { "direct", { D, E, A }, { 0 }, 1 },
-	[NFTSET_SYMMETRIC] = { "symmetric", { D, A }, { 0 }, 1 },
-	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, 2 },
-	[NFTSET_ZONED] = { "zoned", { D, E }, { F }, 0 },
-	[NFTSET_HOME] = { "home", { E, A }, { 0 }, 1 },
-	[NFTSET_HOME_PODS] = { "home-pods", { E, A }, { 0 }, 0 },
-	[NFTSET_WAYS] = { "ways", { M, D }, { 0 }, 0 },
+	[NFTSET_SERVICES] = { "services", { A, P, T }, { I }, 0, false },
+	[NFTSET_EXTERNAL] = { "external", { A, P, T }, { I }, 0, false },
+	[NFTSET_NODE_PORTS] = { "node-ports", { P, T }, { I }, 0, false },
+	[NFTSET_NODE_PORTS_EXTERNAL] = { "node-ports-external", { P, T }, { I }, 0, false },
+	[NFTSET_ENDPOINTS] = { "endpoints", { I, S }, { A, T }, 0, false },
+	[NFTSET_SLOTS] = { "slots", { I, S }, { I }, 0, false },
+	[NFTSET_STICKY] = { "sticky", { I }, { A, T }, 0, false },
+	[NFTSET_STICKY_LISTS] = { "sticky-lists", { I }, { I }, 0, false },
+	[NFTSET_STICKY_VALUES] = { "sticky-values", { I }, { 0 }, 0, false },
+	[NFTSET_CLUSTER_IPS] = { "cluster-ips", { A }, { 0 }, 0, false },
+	[NFTSET_NODE_PORT_IPS] = { "node-port-ips", { A }, { 0 }, 0, false },
+	[NFTSET_LOCAL] = { "local", { A }, { 0 }, 0, false },
+	[NFTSET_HAIRPIN] = { "hairpin", { A, A }, { 0 }, 0, false },
+	[NFTSET_SOURCE_RANGES] = { "source-ranges", { I, A }, { 0 }, 1, false },
+	[NFTSET_SENDERS] = { "senders", { D, E }, { M }, 0, false },
+	[NFTSET_DIRECT] = { "direct", { D, E, A }, { 0 }, 1, false },
+	[NFTSET_SYMMETRIC] = { "symmetric", { D, A }, { 0 }, 1, false },
+	[NFTSET_SAME_NODE] = { "same-node", { A, A }, { 0 }, 2, false },
+	[NFTSET_FORMER_SENDERS] = { "former-senders", { D, E }, { 0 }, 0, true },
+	[NFTSET_HOME] = { "home", { E, A }, { 0 }, 1, false },
+	[NFTSET_HOME_PODS] = { "home-pods", { E, A }, { 0 }, 0, false },
+	[NFTSET_HOME_HOSTS] = { "home-hosts", { E, A }, { 0 }, 0, false },
+	[NFTSET_WAYS] = { "ways", { M, D }, { 0 }, 0, false },
 };
 #undef A
 #undef P
@@ -45,7 +45,6 @@ static const struct nftset_info infos[NFTSET_COUNT] = {
 #undef M
 #undef D
 #undef E
-#undef F
 
 bool nftset_is_pointee(enum nftset set)
 {
@@ -67,11 +66,6 @@ bool nftset_is_front(enum nftset set)
 	return set <= NFTSET_NODE_PORTS_EXTERNAL;
 }
 
-bool nftset_fades(enum nftset set)
-{
-	return infos[set].data[0] == NFT_TYPE_FADING;
-}
-
 const struct nftset_info *nftset_info(enum nftset set)
 {
 	return &infos[set];
@@ -89,8 +83,6 @@ size_t nft_type_len(enum nft_type t, enum dataplane_family f)
 		return 0;
 	case NFT_TYPE_ADDR:
 		return nft_addr_len(f);
-	case NFT_TYPE_FADING:
-		return 1;
 	case NFT_TYPE_ETHER:
 		return 8;
 	default:
@@ -328,8 +320,6 @@ void nftref_print(const struct nftref *e, enum dataplane_family f, struct str *o
 			str_append(out, i ? " . " : " to ");
 			print_addr(e->data + i * nft_addr_len(f), f, out);
 		}
-	} else if (nftset_fades(e->set)) {
-		str_append(out, e->data_len && e->data[0] ? " expires" : "");
 	} else if (e->data_len) {
 		str_append(out, " : ");
 		print_fields(info->data, ARRAY_SIZE(info->data), e->data, f, out);

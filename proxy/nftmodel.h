@@ -27,25 +27,26 @@ enum nftset {
 	NFTSET_NODE_PORTS,          /* proto, port → front value */
 	NFTSET_NODE_PORTS_EXTERNAL, /* likewise */
 	NFTSET_ENDPOINTS,           /* list id, slot → addr, port */
-	NFTSET_SLOTS,         /* list id, slot → sticky value: lists with session affinity */
-	NFTSET_STICKY,        /* sticky value → addr, port */
-	NFTSET_STICKY_LISTS,  /* list id → front value: lists with session affinity */
-	NFTSET_STICKY_VALUES, /* sticky value: of endpoints that are there */
-	NFTSET_CLUSTER_IPS,   /* addr */
-	NFTSET_NODE_PORT_IPS, /* addr */
-	NFTSET_LOCAL,         /* addr of endpoints on this node */
-	NFTSET_HAIRPIN,       /* addr, addr: the same */
-	NFTSET_SOURCE_RANGES, /* list id (big endian), first addr … last addr */
-	NFTSET_SENDERS,       /* device, Ethernet address → mark: packets of another node */
-	NFTSET_DIRECT,        /* device (big endian), Ethernet address, first addr … last addr:
-			       * answered without a mark */
-	NFTSET_SYMMETRIC,     /* device (big endian), first addr … last addr: not masqueraded */
-	NFTSET_SAME_NODE,     /* first addr … last addr, twice: of one other node */
-	NFTSET_ZONED,         /* device, Ethernet address, fading: of a node whose connections for
-			       * others are kept apart */
-	NFTSET_HOME,          /* Ethernet address, first addr … last addr: of that node itself */
-	NFTSET_HOME_PODS, /* Ethernet address, first addr: ranges of HOME that have one length */
-	NFTSET_WAYS,      /* the part of a mark that says so, device: it leads there */
+	NFTSET_SLOTS,          /* list id, slot → sticky value: lists with session affinity */
+	NFTSET_STICKY,         /* sticky value → addr, port */
+	NFTSET_STICKY_LISTS,   /* list id → front value: lists with session affinity */
+	NFTSET_STICKY_VALUES,  /* sticky value: of endpoints that are there */
+	NFTSET_CLUSTER_IPS,    /* addr */
+	NFTSET_NODE_PORT_IPS,  /* addr */
+	NFTSET_LOCAL,          /* addr of endpoints on this node */
+	NFTSET_HAIRPIN,        /* addr, addr: the same */
+	NFTSET_SOURCE_RANGES,  /* list id (big endian), first addr … last addr */
+	NFTSET_SENDERS,        /* device, Ethernet address → mark: packets of another node */
+	NFTSET_DIRECT,         /* device (big endian), Ethernet address, first addr … last addr:
+				* answered without a mark */
+	NFTSET_SYMMETRIC,      /* device (big endian), first addr … last addr: not masqueraded */
+	NFTSET_SAME_NODE,      /* first addr … last addr, twice: of one other node */
+	NFTSET_FORMER_SENDERS, /* device, Ethernet address; fades: no sender's any more, but live
+				* connections may come by it */
+	NFTSET_HOME,           /* Ethernet address, first addr … last addr: of that node itself */
+	NFTSET_HOME_PODS,  /* Ethernet address, first addr: ranges of HOME that have one length */
+	NFTSET_HOME_HOSTS, /* Ethernet address, addr: ranges of HOME that are one address */
+	NFTSET_WAYS,       /* the part of a mark that says so, device: it leads there */
 	NFTSET_COUNT
 };
 
@@ -69,20 +70,19 @@ enum nft_type {
 	NFT_TYPE_SLOT,
 	NFT_TYPE_MARK,
 	NFT_TYPE_DEVICE,
-	NFT_TYPE_ETHER,
-	NFT_TYPE_FADING /* in place of data that the kernel has: whether the element expires */
+	NFT_TYPE_ETHER
 };
 
 struct nftset_info {
 	const char *name;
 	enum nft_type key[4], data[2]; /* data of a set, not a map: none */
 	unsigned ranges; /* so many fields at the key's end are: the stored data is their ends */
+	bool fades;      /* elements expire unless packets use them */
 };
 const struct nftset_info *nftset_info(enum nftset set);
 size_t nftset_key_len(enum nftset set, enum dataplane_family f);
 size_t nftset_data_len(enum nftset set, enum dataplane_family f);
-bool nftset_fades(enum nftset set);
-/* Padded to registers of 4, but for what the kernel does not see. */
+/* Padded to registers of 4. */
 size_t nft_type_len(enum nft_type t, enum dataplane_family f);
 
 enum { NFT_KEY_MAX = 40, NFT_DATA_MAX = 32 };
@@ -145,11 +145,6 @@ void nftlist_union(const struct nftlist *const *lists, size_t n, enum dataplane_
 		   struct nftlist *ret);
 int nftref_compare(const struct nftref *a, const struct nftref *b); /* set and key */
 bool nftlist_equal(const struct nftlist *a, const struct nftlist *b);
-
-static inline bool nftref_fades(const struct nftref *e)
-{
-	return nftset_fades(e->set) && e->data[0];
-}
 
 /* Set and key as text without spaces, for maps. */
 enum { NFT_KEY_TEXT = 2 + 4 * ((NFT_KEY_MAX + 2) / 3) };

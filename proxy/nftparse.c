@@ -37,14 +37,6 @@ static bool read_interval_end(const struct nftattrs *a, struct nftelem *e, size_
 }
 
 /* In milliseconds, network order; 0: it does not expire. */
-static uint64_t read_timeout(const struct nftattrs *a)
-{
-	const struct nlattr *attr = a->of[NFTA_SET_ELEM_TIMEOUT];
-
-	return attr && mnl_attr_get_payload_len(attr) == sizeof(uint64_t) ? mnl_attr_get_u64(attr)
-									  : 0;
-}
-
 static bool read_element(enum nftset set, enum dataplane_family f, const struct nlattr *elem,
 			 bool key_only, struct nftelem *ret)
 {
@@ -60,9 +52,7 @@ static bool read_element(enum nftset set, enum dataplane_family f, const struct 
 	memcpy(e.key, data, key_len);
 	if (nftset_info(set)->ranges && !read_interval_end(&a, &e, key_len, data_len))
 		return false;
-	if (nftset_fades(set)) {
-		e.data[0] = read_timeout(&a) != 0;
-	} else if (!nftset_info(set)->ranges && data_len && !key_only) {
+	if (!nftset_info(set)->ranges && data_len && !key_only) {
 		data = nftattr_value(a.of[NFTA_SET_ELEM_DATA], data_len);
 		if (!data)
 			return false;

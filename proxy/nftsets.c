@@ -40,7 +40,6 @@ static uint32_t type_number(enum nft_type t, enum dataplane_family f)
 		return TYPE_ETHER;
 	case NFT_TYPE_ID:
 		return TYPE_CLASSID;
-	case NFT_TYPE_FADING:
 	case NFT_TYPE_NONE:
 		break;
 	}
@@ -105,10 +104,9 @@ void nftsets_get(size_t i, enum dataplane_family f, struct nftsetdef *ret)
 	info = nftset_info((enum nftset)i);
 	ret->name = info->name;
 	describe(info->key, ARRAY_SIZE(info->key), f, &ret->key_type, &ret->key_len);
-	if (nftset_fades((enum nftset)i))
+	describe(info->data, ARRAY_SIZE(info->data), f, &ret->data_type, &ret->data_len);
+	if (info->fades)
 		ret->flags |= NFT_SET_TIMEOUT;
-	else
-		describe(info->data, ARRAY_SIZE(info->data), f, &ret->data_type, &ret->data_len);
 	ret->key_host = info->key[0] == NFT_TYPE_ID && !info->key[1];
 	ret->data_host = info->data[0] == NFT_TYPE_ID || info->data[0] == NFT_TYPE_MARK;
 	if (ret->data_len)

@@ -38,7 +38,9 @@ struct program {
 	bool seeded;        /* ids of an earlier life were taken over */
 	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
-	bool node_changed;  /* what node_list is made from */
+	bool
+	    zones_changed; /* of them, those of zones: on purpose, no connection changes its zone */
+	bool node_changed; /* what node_list is made from */
 	struct nftlist node_list;
 	struct map claims; /* key text → struct svc that owns the front end */
 	struct map shared; /* key text → how many lists hold the element */
@@ -118,18 +120,16 @@ void program_distrust(struct program *p)
 void program_configure(struct program *p, const struct skeleton_settings *s,
 		       const struct program_node *node)
 {
-	uint32_t timeouts[FRONT_TIMEOUT_COUNT];
-	uint8_t bits = p->settings.home_bits;
+	const struct skeleton_settings old = p->settings;
 
-	memcpy(timeouts, p->settings.timeout_sec, sizeof(timeouts));
 	free(p->local_interface);
 	p->local_interface = mem_strdup(s->local_interface);
 	p->settings = *s;
 	p->settings.family = p->family;
 	p->settings.local_interface = p->local_interface;
-	memcpy(p->settings.timeout_sec, timeouts, sizeof(timeouts));
+	memcpy(p->settings.timeout_sec, old.timeout_sec, sizeof(old.timeout_sec));
 	p->settings.return_mask = p->peers ? p->peers->mask : 0;
-	p->settings.home_bits = bits;
+	p->settings.zone = old.zone;
 	p->node = *node;
 	if (!node->keep_node_port_ips)
 		p->node_port_ips.n = 0;
@@ -143,17 +143,12 @@ void program_configure(struct program *p, const struct skeleton_settings *s,
 void program_set_peers(struct program *p, const struct peers *peers)
 {
 	uint32_t mask = peers ? peers->mask : 0;
-	uint8_t bits = peers ? peers_home_bits(peers, (uint8_t)nft_addr_len(p->family)) : 0;
 
-	/* a rule about nobody does no harm, and another one would be new rules for all */
-	if (!bits)
-		bits = p->settings.home_bits;
 	p->peers = peers;
 	p->node_changed = true;
-	if (p->settings.return_mask != mask || p->settings.home_bits != bits)
+	if (p->settings.return_mask != mask)
 		p->rules_changed = true;
 	p->settings.return_mask = mask;
-	p->settings.home_bits = bits;
 }
 
 bool program_pending(const struct program *p)
@@ -585,10 +580,29 @@ static void rebuild(struct program *p, struct svc *svc)
 	release_gone(p, svc);
 }
 
+/* Rules about nobody do no harm, and others would be new rules for all. */
+static void set_zones(struct program *p, const struct skel_zones *zone)
+{
+	struct skel_zones *old = &p->settings.zone;
+
+	if (!zone->n_links ||
+	    (zone->n_links == old->n_links && zone->home_bits == old->home_bits &&
+	     zone->home_ranges == old->home_ranges && zone->formers == old->formers &&
+	     !memcmp(zone->link, old->link, sizeof(old->link))))
+		return;
+	*old = *zone;
+	p->rules_changed = true;
+	/* an earlier life's rules are not known */
+	p->zones_changed = p->programmed;
+}
+
 /* What the node itself adds: the addresses that serve node ports, and what is known of others.
  * have: what was read of the kernel's table, empty when it was not, or when there is none. */
 static void rebuild_node(struct program *p, const struct nftlist *have)
 {
+	uint8_t addr_len = (uint8_t)nft_addr_len(p->family);
+	struct skel_zones zone = { .home_bits =
+				       p->peers ? peers_home_bits(p->peers, addr_len) : 0 };
 	nftelems elems = { 0 };
 	struct nftlist fresh;
 
@@ -598,9 +612,11 @@ static void rebuild_node(struct program *p, const struct nftlist *have)
 	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
 		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
 	if (p->peers)
-		ruleset_peers(p->peers, p->family, p->settings.home_bits, &elems);
+		ruleset_peers(p->peers, p->family, zone.home_bits, &elems);
 	linger(have->n ? have : &p->node_list, p->family, &elems);
 	nftlist_pack(&elems, p->family, &fresh);
+	ruleset_zones(&fresh, p->family, &zone);
+	set_zones(p, &zone);
 	nftdiff(&p->node_list, &fresh, p->family, plan_change, p);
 	nftlist_fini(&p->node_list);
 	p->node_list = fresh;
@@ -785,21 +801,36 @@ static bool has_key(const struct program *p, const struct nftlist *list, const s
 	return false;
 }
 
+/* Whether somebody took rules away without which packets have no zone. */
+static bool zones_were_lost(const struct program *p, const struct frame *f)
+{
+	static const char *const chains[] = { "zones", "from-link", "from-sender" };
+
+	for (size_t i = 0; f->chains && !p->zones_changed && i < ARRAY_SIZE(chains); i++) {
+		if (frame_replaces(f, chains[i]))
+			return true;
+	}
+	return f->anew;
+}
+
 /* Whether packets will have a zone that had none until now. */
 static bool zones_grow(const struct program *p, const struct frame *f)
 {
 	const struct nftlist *deleted = &p->plan.op[NFT_DELETE];
-	bool grow = f->anew ||
-		    (f->chains && (frame_replaces(f, "zones") || frame_replaces(f, "from-peer") ||
-				   frame_replaces(f, "to-zone")));
+	bool grow = zones_were_lost(p, f);
 	struct nftref e;
 
 	if (!p->settings.zones || !p->settings.return_mask)
 		return false;
 	for (size_t at = 0; !grow && nftlist_next(deleted, p->family, &at, &e);)
 		grow = e.set == NFTSET_HOME;
-	for (size_t at = 0; !grow && nftlist_next(&p->plan.op[NFT_ADD], p->family, &at, &e);)
-		grow = e.set == NFTSET_ZONED && !has_key(p, deleted, &e);
+	for (size_t at = 0; !grow && nftlist_next(&p->plan.op[NFT_ADD], p->family, &at, &e);) {
+		struct nftref former = e;
+
+		former.set = NFTSET_FORMER_SENDERS;
+		grow = e.set == NFTSET_SENDERS && !has_key(p, deleted, &e) &&
+		       !has_key(p, deleted, &former);
+	}
 	return grow;
 }
 
@@ -914,7 +945,7 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 	p->trusted = r == 0 && !p->doubted;
 	ret->more = r == 0 && p->dirty.n;
 	if (r == 0) {
-		p->rules_changed = false;
+		p->rules_changed = p->zones_changed = false;
 		graves_forget_due(&p->graves, p->now_usec);
 		ids_tick(&p->ids, p->now_usec);
 	}

@@ -141,14 +141,17 @@ static void add_way(uint32_t mark, int dev, nftelems *out)
 
 static void add_home(const struct peers_home *h, uint8_t home_bits, nftelems *out)
 {
-	struct nftelem e = { .set = NFTSET_HOME_PODS };
+	struct nftelem e = { .set = NFTSET_HOME };
 	uint8_t *at = e.key + nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4);
 
 	memcpy(e.key, h->mac, sizeof(h->mac));
-	if (h->from.bits == home_bits) {
-		memcpy(at, h->from.addr.b, h->from.addr.len);
+	memcpy(at, h->from.addr.b, h->from.addr.len);
+	if (h->from.bits == 8 * h->from.addr.len)
+		e.set = NFTSET_HOME_HOSTS;
+	else if (h->from.bits == home_bits)
+		e.set = NFTSET_HOME_PODS;
+	if (e.set != NFTSET_HOME)
 		vec_push(out, e);
-	}
 	e.set = NFTSET_HOME;
 	add_range(&e, at, &h->from, out);
 }
@@ -180,9 +183,6 @@ void ruleset_peers(const struct peers *p, enum dataplane_family f, uint8_t home_
 		put(&at, s->mac, sizeof(s->mac));
 		memcpy(e.data, &s->mark, sizeof(s->mark));
 		vec_push(out, e);
-		e.set = NFTSET_ZONED;
-		memset(e.data, 0, sizeof(e.data));
-		vec_push(out, e);
 	}
 	for (unsigned i = 0; p->mask && i < PEERS_SLOTS; i++) {
 		if (p->slot[i].dev)
@@ -210,6 +210,48 @@ void ruleset_peers(const struct peers *p, enum dataplane_family f, uint8_t home_
 		if (pair->to.addr.len == len)
 			add_pair(pair, out);
 	}
+}
+
+/* Sorted: the same ones are the same rules. */
+static void add_link(struct skel_zones *z, const struct nftref *sender)
+{
+	uint32_t dev;
+	size_t i;
+
+	memcpy(&dev, sender->key, sizeof(dev));
+	for (i = 0; i < z->n_links && i < SKEL_LINKS; i++) {
+		if (z->link[i] == dev)
+			return;
+	}
+	if (z->n_links++ >= SKEL_LINKS) {
+		z->n_links = SKEL_LINKS + 1;
+		return;
+	}
+	for (; i > 0 && z->link[i - 1] > dev; i--)
+		z->link[i] = z->link[i - 1];
+	z->link[i] = dev;
+}
+
+static bool is_link_local(const struct nftref *home)
+{
+	const uint8_t *addr = home->key + nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4);
+
+	return home->data_len == 16 && addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
+}
+
+void ruleset_zones(const struct nftlist *list, enum dataplane_family f, struct skel_zones *ret)
+{
+	size_t ranges = 0, shortcuts = 0;
+	struct nftref e;
+
+	for (size_t at = 0; nftlist_next(list, f, &at, &e);) {
+		if (e.set == NFTSET_SENDERS || e.set == NFTSET_FORMER_SENDERS)
+			add_link(ret, &e);
+		ret->formers |= e.set == NFTSET_FORMER_SENDERS;
+		ranges += e.set == NFTSET_HOME && !is_link_local(&e);
+		shortcuts += e.set == NFTSET_HOME_PODS || e.set == NFTSET_HOME_HOSTS;
+	}
+	ret->home_ranges = ranges > shortcuts;
 }
 
 static void add_ranges(const struct svcmodel *m, const uint32_t ids[SVC_POLICIES], nftelems *out)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "peers.h"
+#include "skeleton.h"
 #include "svcmodel.h"
 
 /* One endpoint list; id 0: none. have: what is programmed for that id already (more does no harm):
@@ -18,6 +19,8 @@ void ruleset_addr(enum nftset set, const struct addr *a, nftelems *out);
  * that are found by hash as well, as the rules have it. */
 void ruleset_peers(const struct peers *p, enum dataplane_family f, uint8_t home_bits,
 		   nftelems *out);
+/* What the rules of zones have to be about. ret: its home_bits is left alone. */
+void ruleset_zones(const struct nftlist *list, enum dataplane_family f, struct skel_zones *ret);
 /* The set and key of a front end. outside: of the set for outside sources. */
 struct nftelem ruleset_front_key(const struct svcmodel *m, const struct svcfront *front,
 				 bool outside);

@@ -504,14 +504,23 @@ static const struct quote *quote_of(const struct skeleton *s)
 	return &quotes[s->family];
 }
 
-static void stranger_rule(struct skeleton *s, const char *name)
+static void home_rule(struct skeleton *s, const char *name, enum nftset set, uint8_t bits)
 {
 	struct skelrule *r = rule(s, name);
 
 	OP(r, LOAD_ETHER_SADDR, .a = 0);
 	OP(r, LOAD_SADDR, .a = 2);
-	OP(r, LOOKUP_NOT, .a = 0, .name = nftset_info(NFTSET_HOME)->name);
-	OP(r, GOTO, .name = "to-zone");
+	if (bits)
+		OP(r, MASK_ADDR, .a = 2, .b = bits);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(set)->name);
+	OP(r, RETURN, .a = 0);
+}
+
+/* Most of what comes from other nodes is their pods'. */
+static void home_pods_rule(struct skeleton *s, const char *name, uint8_t bits)
+{
+	if (bits)
+		home_rule(s, name, NFTSET_HOME_PODS, bits);
 }
 
 static void set_zone(struct skelrule *r)
@@ -548,52 +557,102 @@ static void quoted_rules(struct skeleton *s, const struct quote *q)
 	set_zone(rule(s, "quoted"));
 }
 
+/* Packets of nodes, which go on at next. */
+static void known_sender_rules(struct skeleton *s, const char *name, bool former, const char *next)
+{
+	struct skelrule *r = rule(s, name);
+
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP_DATA, .a = 0, .b = 0, .name = nftset_info(NFTSET_SENDERS)->name);
+	OP(r, IS_NOT, .a = 0, .b = 0);
+	OP(r, GOTO, .name = next);
+	if (!former)
+		return;
+	/* who is forgotten stays as long as somebody comes by it */
+	r = rule(s, name);
+	OP(r, LOAD_IIF, .a = 0);
+	OP(r, LOAD_ETHER_SADDR, .a = 1);
+	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_FORMER_SENDERS)->name);
+	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC,
+	   .name = nftset_info(NFTSET_FORMER_SENDERS)->name);
+	OP(r, GOTO, .name = next);
+}
+
 /* An error about a connection is in its zone, whoever sends it: the node itself, when a packet is
  * too large for its way to the client. Else it would belong to none, and many drop such packets. */
-static void error_rules(struct skeleton *s)
+static void error_rules(struct skeleton *s, const struct skel_zones *zone)
 {
 	const struct quote *q = quote_of(s);
-	struct skelrule *r = rule(s, "from-peer");
+	struct skelrule *r = rule(s, "from-link");
 
 	OP(r, LOAD_PROTO, .a = 0);
 	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->icmp });
-	OP(r, GOTO, .name = "errors");
+	OP(r, GOTO, .name = "icmp");
+	known_sender_rules(s, "icmp", zone->formers, "errors");
 	for (size_t i = 0; i < ARRAY_SIZE(q->types) && q->types[i]; i++) {
 		r = rule(s, "errors");
 		OP(r, LOAD_TRANSPORT, .a = 0, .b = 0, .c = 1);
 		OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->types[i] });
 		OP(r, GOTO, .name = "quoted");
 	}
-	stranger_rule(s, "errors");
+	home_pods_rule(s, "errors", zone->home_bits);
+	r = rule(s, "errors");
+	OP(r, GOTO, .name = "from-sender");
 	quoted_rules(s, q);
+}
+
+/* What the other node sends for itself has no zone. */
+static void home_rules(const struct skeleton_settings *in, struct skeleton *s)
+{
+	/* of a link nobody passes them on */
+	static const struct prefix link_local = { .addr = { .len = 16, .b = { 0xfe, 0x80 } },
+						  .bits = 10 };
+
+	home_rule(s, "from-sender", NFTSET_HOME_HOSTS, 0);
+	if (in->family == DATAPLANE_IPV6) {
+		struct skelrule *r = rule(s, "from-sender");
+
+		daddr_in(r, &link_local, true);
+		OP(r, RETURN, .a = 0);
+	}
+	/* a set of ranges takes several times as long */
+	if (in->zone.home_ranges)
+		home_rule(s, "from-sender", NFTSET_HOME, 0);
+}
+
+/* Pods' packets, and others that no node sends, meet nothing else. */
+static void link_rules(const struct skel_zones *zone, struct skeleton *s)
+{
+	bool any = zone->n_links > SKEL_LINKS;
+
+	for (size_t i = 0; i < (any ? 1 : zone->n_links); i++) {
+		struct skelrule *r = rule(s, "zones");
+
+		if (!any) {
+			OP(r, LOAD_IIF, .a = 0);
+			OP(r, IS, .a = 0, .b = zone->link[i]);
+		}
+		OP(r, GOTO, .name = "from-link");
+	}
 }
 
 /* The zone follows from the Ethernet address alone, so that nobody needs to remember it: what
  * changes the zone of a live connection ends it. Only the original direction is looked up in it:
  * replies are what the table without zones says, where two connections of one client's port differ,
  * as translation gives the second another one. */
-static void zone_rules(struct skeleton *s, uint8_t home_bits)
+static void zone_rules(const struct skeleton_settings *in, struct skeleton *s)
 {
 	uint32_t at = 2 * words(s);
-	struct skelrule *r = rule(s, "zones");
+	struct skelrule *r;
 
-	OP(r, LOAD_IIF, .a = 0);
-	OP(r, LOAD_ETHER_SADDR, .a = 1);
-	OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_ZONED)->name);
-	OP(r, GOTO, .name = "from-peer");
-	error_rules(s);
-	/* most of what comes: a set of ranges takes several times as long */
-	if (home_bits) {
-		r = rule(s, "from-peer");
-		OP(r, LOAD_ETHER_SADDR, .a = 0);
-		OP(r, LOAD_SADDR, .a = 2);
-		OP(r, MASK_ADDR, .a = 2, .b = home_bits);
-		OP(r, LOOKUP, .a = 0, .name = nftset_info(NFTSET_HOME_PODS)->name);
-		OP(r, RETURN, .a = 0);
-	}
-	stranger_rule(s, "from-peer");
+	link_rules(&in->zone, s);
+	error_rules(s, &in->zone);
+	home_pods_rule(s, "from-link", in->zone.home_bits);
+	known_sender_rules(s, "from-link", in->zone.formers, "from-sender");
 
-	r = rule(s, "to-zone");
+	home_rules(in, s);
+	r = rule(s, "from-sender");
 	OP(r, LOAD_SADDR, .a = 0);
 	OP(r, LOAD_DADDR, .a = words(s));
 	OP(r, LOAD_PROTO, .a = at);
@@ -602,12 +661,7 @@ static void zone_rules(struct skeleton *s, uint8_t home_bits)
 	OP(r, LOOKUP, .a = 0, .name = SKEL_OLDER);
 	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC, .name = SKEL_OLDER);
 	OP(r, RETURN, .a = 0);
-	/* who is forgotten stays as long as somebody comes by it */
-	r = rule(s, "to-zone");
-	OP(r, LOAD_IIF, .a = 0);
-	OP(r, LOAD_ETHER_SADDR, .a = 1);
-	OP(r, REFRESH, .a = 0, .c = SKEL_IDLE_SEC, .name = nftset_info(NFTSET_ZONED)->name);
-	set_zone(r);
+	set_zone(rule(s, "from-sender"));
 }
 
 /* The mark travels in the packet's priority from the one rule to the others. */
@@ -690,7 +744,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 		"from-pod",  "from-node",     "from-outside", "inside",          "inside-masq",
 		"dispatch",  "dispatch-masq", "firewall",     "reject",          "sticky",
 		"known",     "remember",      "masquerade",   "remember-sender", "to-sender",
-		"from-peer", "to-zone",       "errors",       "quoted"
+		"from-link", "from-sender",   "icmp",         "errors",          "quoted"
 	};
 	struct skeleton s = { .family = in->family };
 
@@ -716,7 +770,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 		sender_rules(&s, in->return_mask);
 		return_rules(&s, in->return_mask);
 		if (in->zones)
-			zone_rules(&s, in->home_bits);
+			zone_rules(in, &s);
 	}
 	*ret = s;
 }

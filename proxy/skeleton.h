@@ -124,6 +124,16 @@ struct skeleton {
 /* How long the kernel tracks a TCP connection that says nothing, unless told otherwise. */
 enum { SKEL_IDLE_SEC = 5 * 24 * 3600 };
 
+/* What the rules of zones are about: not more than there is. */
+enum { SKEL_LINKS = 4 };
+struct skel_zones {
+	uint32_t link[SKEL_LINKS]; /* the devices of SENDERS and FORMER_SENDERS */
+	size_t n_links;            /* more than SKEL_LINKS: any device may be one */
+	bool formers;              /* FORMER_SENDERS has some */
+	uint8_t home_bits;         /* length of the ranges in HOME_PODS, 0: there are none */
+	bool home_ranges;          /* HOME has some that HOME_PODS and HOME_HOSTS have not */
+};
+
 struct skeleton_settings {
 	enum dataplane_family family;
 	enum dataplane_local local;
@@ -137,7 +147,7 @@ struct skeleton_settings {
 	uint32_t masquerade_mark;
 	uint32_t return_mask; /* bits of marks that tell the nodes apart; 0: there is no need to */
 	bool zones;           /* the kernel has zones of connections */
-	uint8_t home_bits;    /* length of the ranges in HOME_PODS, 0: there are none */
+	struct skel_zones zone;
 	uint32_t timeout_sec[FRONT_TIMEOUT_COUNT]; /* 0: not used */
 };
 

@@ -40,18 +40,20 @@ def same_port_connections(cluster):
     return conns
 
 
-def expiring(cluster, n, peer):
-    """Whether each element of n's sets for that peer's zone expires."""
+def forgotten(cluster, n, peer):
+    """Of each address of that peer that has a zone at n: whether it is kept only for the sake of what lives."""
     own = {link["address"] for link in json.loads(cluster.lab.nodes[peer].ip("-j", "link", "show")) if link["ifname"] != "lo"}
-    found = [e for f in ("ip", "ip6") for e in cluster.elements(n, f, "zoned") if any(mac in str(e) for mac in own)]
+    found = [(s == "former-senders", "timeout" in str(e)) for f in ("ip", "ip6") for s in ("senders", "former-senders")
+             for e in cluster.elements(n, f, s) if any(mac in str(e) for mac in own)]
     check(len(found) > 1, f"n{n} has no zone for n{peer}")
-    return ["timeout" in str(e) for e in found]
+    check(all(former == fades for former, fades in found), f"{found}")
+    return [former for former, _ in found]
 
 
 def lifetimes(cluster, n):
     """How long what n keeps of forgotten nodes stays, in seconds, by set and element."""
     return {(f, str(e["elem"]["val"])): e["elem"]["expires"] for f in ("ip", "ip6")
-            for e in cluster.elements(n, f, "zoned") if "elem" in e}
+            for e in cluster.elements(n, f, "former-senders") if "elem" in e}
 
 
 def used_is_kept(cluster, n, conns, when):
@@ -66,19 +68,19 @@ def used_is_kept(cluster, n, conns, when):
 
 def forget_node(cluster, n, peer):
     cluster.call("DELETE", f"/api/v1/nodes/n{peer}")
-    wait(lambda: all(expiring(cluster, n, peer)), 10, lambda: cluster.elements(n, "ip", "zoned"))
+    wait(lambda: all(forgotten(cluster, n, peer)), 10, lambda: cluster.elements(n, "ip", "former-senders"))
 
 
 def know_node(cluster, n, peer):
     cluster.add_node(peer)
     cluster.settled(cluster.senders())
-    wait(lambda: not any(expiring(cluster, n, peer)), 10, lambda: cluster.elements(n, "ip", "zoned"))
+    wait(lambda: not any(forgotten(cluster, n, peer)), 10, lambda: cluster.elements(n, "ip", "former-senders"))
 
 
 def wait_healed(cluster, n):
-    wait(lambda: cluster.nft(n).count("set zoned ") == 2, 8, "the table is not healed")
+    wait(lambda: cluster.nft(n).count("set former-senders ") == 2, 8, "the table is not healed")
     time.sleep(0.5)
-    check(not any(expiring(cluster, n, 1)), "n1 is forgotten")
+    check(not any(forgotten(cluster, n, 1)), "n1 is forgotten")
 
 
 def restart_in_silence(cluster, n, conns, when):
@@ -99,7 +101,7 @@ def scenario_one_port_two_nodes(cluster):
     """One address and port of a client by two nodes to one endpoint: two connections, whatever becomes of the nodes."""
     conns = same_port_connections(cluster)
     hear_all(conns, "at first")
-    check(not any(expiring(cluster, 3, 1)), "n1 is forgotten")
+    check(not any(forgotten(cluster, 3, 1)), "n1 is forgotten")
     restart_in_silence(cluster, 3, conns, "with the Node")
     if not cluster.more:    # our own pod network leads to Nodes only
         forget_node(cluster, 3, 1)

@@ -95,7 +95,7 @@ void fake_nft_drop_element(struct nftio *io, size_t i)
 
 static bool expires(const struct nftelem *e)
 {
-	return nftset_fades(e->set) && e->data[0];
+	return nftset_info(e->set)->fades;
 }
 
 void fake_nft_expire(struct nftio *io)
@@ -200,7 +200,7 @@ static int add_elements(struct nftio *io, const struct nlmsghdr *h, struct err *
 		AUTO_STR key = { 0 };
 
 		elem_text(io, &d.elems.v[i], &key);
-		if (map_has(&io->elems, str_text(&key)) && nftset_fades(d.elems.v[i].set))
+		if (map_has(&io->elems, str_text(&key)) && expires(&d.elems.v[i]))
 			continue; /* as the kernel does, unless told to refuse */
 		if (map_has(&io->elems, str_text(&key)))
 			r = err_set(e, ERR_EXISTS, "element exists: %s", str_text(&key));

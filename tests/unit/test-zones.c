@@ -7,6 +7,7 @@
 
 #include "addresses.h"
 #include "fake-nft.h"
+#include "linger.h"
 #include "nft-walker.h"
 #include "older.h"
 #include "program.h"
@@ -44,6 +45,31 @@ static void add_home(struct peers *p, uint8_t node, const char *from)
 		 (struct peers_home){ .mac = { 2, 0, 0, 0, 0x10, node }, .from = prefix(from) });
 }
 
+/* Elements and rules about peers. */
+struct setup {
+	struct nftlist list;
+	struct skeleton skel;
+};
+
+static void set_up(struct setup *s, enum dataplane_family f, const struct peers *peers)
+{
+	struct skeleton_settings in = { .family = f, .return_mask = MASK, .zones = true };
+	nftelems elems = { 0 };
+
+	in.zone.home_bits = peers_home_bits(peers, (uint8_t)nft_addr_len(f));
+	ruleset_peers(peers, f, in.zone.home_bits, &elems);
+	nftlist_pack(&elems, f, &s->list);
+	ruleset_zones(&s->list, f, &in.zone);
+	skeleton_make(&in, &s->skel);
+	vec_fini(&elems);
+}
+
+static void tear_down(struct setup *s)
+{
+	skeleton_fini(&s->skel);
+	nftlist_fini(&s->list);
+}
+
 /* --- packets --- */
 
 static void strangers_have_a_zone(void **state)
@@ -66,16 +92,15 @@ static void strangers_have_a_zone(void **state)
 		{ "192.0.2.2", TUNNEL, 2, { 0 } },
 		{ "10.1.2.0", LAN, 2, { 0 } },
 		{ "10.1.2.255", TUNNEL, 2, { 0 } },
+		{ "10.1.79.255", LAN, 3, { 0 } },
+		{ "10.1.80.0", LAN, 3, { 0x10, 3 } },
 		/* whom nobody knows, there or at all */
 		{ "198.51.100.9", TUNNEL, 3, { 0 } },
 		{ "198.51.100.9", LAN, 4, { 0 } },
 	};
-	struct skeleton_settings in = { .return_mask = MASK, .zones = true };
 	struct peers peers = { .mask = MASK };
 	struct walk_table t = { 0 };
-	nftelems elems = { 0 };
-	struct skeleton skel;
-	struct nftlist list;
+	struct setup s;
 
 	(void)state;
 	add_sender(&peers, LAN, 2);
@@ -85,12 +110,10 @@ static void strangers_have_a_zone(void **state)
 	add_home(&peers, 2, "192.0.2.2/32");
 	add_home(&peers, 3, "10.1.3.0/24");
 	add_home(&peers, 3, "192.0.2.3/32");
-	in.home_bits = peers_home_bits(&peers, 4);
-	ruleset_peers(&peers, DATAPLANE_IPV4, in.home_bits, &elems);
-	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
-	skeleton_make(&in, &skel);
-	t.list = &list;
-	t.skel = &skel;
+	add_home(&peers, 3, "10.1.64.0/20");
+	set_up(&s, DATAPLANE_IPV4, &peers);
+	t.list = &s.list;
+	t.skel = &s.skel;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		struct walk_packet p = { .saddr = addr(table[i].saddr),
 					 .daddr = addr("10.1.1.1"),
@@ -101,13 +124,109 @@ static void strangers_have_a_zone(void **state)
 
 		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
 		assert_memory_equal(&p.zone, table[i].want, sizeof(p.zone));
-		assert_int_equal(p.renewed, p.zone != 0);
+		assert_false(p.renewed);
 		assert_int_equal(p.mark, 0);
 	}
-	skeleton_fini(&skel);
-	nftlist_fini(&list);
+	tear_down(&s);
+	peers_fini(&peers);
+}
+
+/* Nodes that are no senders any more: as long as somebody comes by them. */
+static void former_ones_keep_their_zone(void **state)
+{
+	static const struct {
+		const char *saddr;
+		int iif;
+		uint8_t node, icmp;
+		bool want, renewed;
+	} table[] = {
+		{ "198.51.100.9", LAN, 2, 0, true, true },
+		{ "10.1.2.7", LAN, 2, 0, false, true },
+		{ "192.0.2.2", LAN, 2, 0, false, true },
+		{ "198.51.100.9", LAN, 2, 8, true, true },
+		{ "198.51.100.9", TUNNEL, 2, 0, false, false },
+		{ "198.51.100.9", LAN, 4, 0, false, false },
+	};
+	struct peers peers = { .mask = MASK }, none = { .mask = MASK };
+	struct skeleton_settings in = { .return_mask = MASK, .zones = true };
+	struct walk_table t = { 0 };
+	struct setup before, after;
+	nftelems elems = { 0 };
+
+	(void)state;
+	add_sender(&peers, LAN, 2);
+	add_home(&peers, 2, "10.1.2.0/24");
+	add_home(&peers, 2, "192.0.2.2/32");
+	set_up(&before, DATAPLANE_IPV4, &peers);
+	ruleset_peers(&none, DATAPLANE_IPV4, 0, &elems);
+	linger(&before.list, DATAPLANE_IPV4, &elems);
+	nftlist_pack(&elems, DATAPLANE_IPV4, &after.list);
+	assert_int_equal(after.list.n, 3);
+	ruleset_zones(&after.list, DATAPLANE_IPV4, &in.zone);
+	skeleton_make(&in, &after.skel);
+	t.list = &after.list;
+	t.skel = &after.skel;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct walk_packet p = { .saddr = addr(table[i].saddr),
+					 .daddr = addr("10.1.1.1"),
+					 .proto = table[i].icmp ? IPPROTO_ICMP : IPPROTO_TCP,
+					 .iif_index = (uint32_t)table[i].iif,
+					 .ether_saddr = { 2, 0, 0, 0, 0x10, table[i].node } };
+		unsigned choices;
+
+		p.transport[0] = table[i].icmp;
+		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
+		assert_int_equal(p.zone != 0, table[i].want);
+		assert_int_equal(p.renewed, table[i].renewed);
+	}
+	tear_down(&before);
+	tear_down(&after);
 	vec_fini(&elems);
 	peers_fini(&peers);
+}
+
+/* Rules are about the devices and ranges that there are. */
+static void rules_are_about_what_there_is(void **state)
+{
+	static const struct {
+		int senders;
+		const char *home;
+		size_t links;
+		bool ranges;
+	} table[] = {
+		{ 0, NULL, 0, false },
+		{ 1, NULL, 1, false },
+		{ 1, "10.1.1.0/24", 1, false },
+		{ 2, "192.0.2.2/32", 2, false },
+		{ 2, "10.1.0.0/16", 2, true },
+		{ SKEL_LINKS, NULL, SKEL_LINKS, false },
+		{ 7, NULL, SKEL_LINKS + 1, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct peers peers = { .mask = MASK };
+		struct skel_zones zone = { .home_bits = 24 };
+		nftelems elems = { 0 };
+		struct nftlist list;
+
+		/* the last byte of a number comes first in a key */
+		for (int n = 0; n < table[i].senders; n++)
+			add_sender(&peers, 256 + n % 2 - 100 * n, 2);
+		if (table[i].senders)
+			add_home(&peers, 2, "10.1.2.0/24");
+		if (table[i].home)
+			add_home(&peers, 2, table[i].home);
+		ruleset_peers(&peers, DATAPLANE_IPV4, 24, &elems);
+		nftlist_pack(&elems, DATAPLANE_IPV4, &list);
+		ruleset_zones(&list, DATAPLANE_IPV4, &zone);
+		assert_int_equal(zone.n_links, table[i].links);
+		assert_int_equal(zone.home_ranges, table[i].ranges);
+		for (size_t n = 1; n < zone.n_links && n < SKEL_LINKS; n++)
+			assert_true(zone.link[n - 1] < zone.link[n]);
+		nftlist_fini(&list);
+		peers_fini(&peers);
+	}
 }
 
 /* --- connections from before --- */
@@ -210,25 +329,19 @@ static void many_older_ones(void **state)
 
 static void an_older_one_has_no_zone(void **state)
 {
-	struct skeleton_settings in = { .return_mask = MASK, .zones = true };
 	struct peers peers = { .mask = MASK };
 	struct older o = { .family = DATAPLANE_IPV4 };
 	struct ctentry e = connection("198.51.100.9", 1234);
 	struct walk_table t = { 0 };
-	nftelems elems = { 0 };
-	struct skeleton skel;
-	struct nftlist list;
+	struct setup s;
 
 	(void)state;
 	add_sender(&peers, LAN, 2);
-	in.home_bits = peers_home_bits(&peers, 4);
-	ruleset_peers(&peers, DATAPLANE_IPV4, in.home_bits, &elems);
-	nftlist_pack(&elems, DATAPLANE_IPV4, &list);
-	skeleton_make(&in, &skel);
+	set_up(&s, DATAPLANE_IPV4, &peers);
 	older_note(&o, &e);
 	older_settle(&o);
-	t.list = &list;
-	t.skel = &skel;
+	t.list = &s.list;
+	t.skel = &s.skel;
 	t.older = o.conns.v[0].key;
 	for (uint16_t port = 1233; port < 1236; port++) {
 		struct walk_packet p = { .saddr = e.client,
@@ -243,12 +356,9 @@ static void an_older_one_has_no_zone(void **state)
 		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
 		assert_int_equal(p.zone == 0, port == 1234);
 		assert_int_equal(p.refreshed, port == 1234);
-		assert_int_equal(p.renewed, port != 1234);
 	}
 	older_fini(&o);
-	skeleton_fini(&skel);
-	nftlist_fini(&list);
-	vec_fini(&elems);
+	tear_down(&s);
 	peers_fini(&peers);
 }
 
@@ -307,7 +417,6 @@ static void errors_are_in_the_zone(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		enum dataplane_family f =
 		    addr(table[i].saddr).len == 4 ? DATAPLANE_IPV4 : DATAPLANE_IPV6;
-		struct skeleton_settings in = { .family = f, .return_mask = MASK, .zones = true };
 		struct walk_packet p = { .saddr = addr(table[i].saddr),
 					 .daddr = addr(table[i].server),
 					 .iif_index = LAN,
@@ -316,23 +425,18 @@ static void errors_are_in_the_zone(void **state)
 		struct older o = { .family = f };
 		struct peers peers = { .mask = MASK };
 		struct walk_table t = { 0 };
-		nftelems elems = { 0 };
-		struct skeleton skel;
-		struct nftlist list;
 		unsigned choices;
+		struct setup s;
 
 		add_sender(&peers, LAN, 2);
 		add_home(&peers, 2, f == DATAPLANE_IPV4 ? "10.1.2.0/24" : "fe80::/10");
 		add_home(&peers, 2, f == DATAPLANE_IPV4 ? "192.0.2.2/32" : "fd00::2/128");
-		in.home_bits = peers_home_bits(&peers, (uint8_t)nft_addr_len(f));
-		ruleset_peers(&peers, f, in.home_bits, &elems);
-		nftlist_pack(&elems, f, &list);
-		skeleton_make(&in, &skel);
+		set_up(&s, f, &peers);
 		old.to = addr(unzoned[f][1]);
 		older_note(&o, &old);
 		older_settle(&o);
-		t.list = &list;
-		t.skel = &skel;
+		t.list = &s.list;
+		t.skel = &s.skel;
 		t.older = o.conns.v[0].key;
 		make_error(&p, table[i].type, table[i].client, table[i].server);
 		if (table[i].options)
@@ -340,9 +444,7 @@ static void errors_are_in_the_zone(void **state)
 		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
 		assert_int_equal(p.zone != 0, table[i].want);
 		older_fini(&o);
-		skeleton_fini(&skel);
-		nftlist_fini(&list);
-		vec_fini(&elems);
+		tear_down(&s);
 		peers_fini(&peers);
 	}
 }
@@ -437,12 +539,30 @@ static bool in_common(const struct nftlist *wanted, const struct nftref *home)
 	return false;
 }
 
+static bool is_sender(enum nftset set)
+{
+	return set == NFTSET_SENDERS || set == NFTSET_FORMER_SENDERS;
+}
+
+/* Whether packets by that device and address may have a zone; wanted: because they shall. */
+static bool is_known(const struct nftlist *l, const struct nftref *sender, bool wanted)
+{
+	struct nftref r;
+
+	for (size_t at = 0; nftlist_next(l, DATAPLANE_IPV4, &at, &r);) {
+		if (r.set == (wanted ? NFTSET_SENDERS : NFTSET_FORMER_SENDERS) &&
+		    !memcmp(r.key, sender->key, r.key_len))
+			return true;
+	}
+	return false;
+}
+
 static bool has_zone(const struct nftlist *l, const struct nftref *home)
 {
 	struct nftref z;
 
 	for (size_t at = 0; nftlist_next(l, DATAPLANE_IPV4, &at, &z);) {
-		if (z.set == NFTSET_ZONED && !memcmp(z.key + 4, home->key, MAC_BYTES))
+		if (is_sender(z.set) && !memcmp(z.key + 4, home->key, MAC_BYTES))
 			return true;
 	}
 	return false;
@@ -465,15 +585,17 @@ static void check_rest(const struct nftlist *before, const struct nftlist *wante
 	struct nftref b, a, w;
 
 	for (size_t at = 0; nftlist_next(before, DATAPLANE_IPV4, &at, &b);) {
-		if (b.set == NFTSET_ZONED)
-			assert_true(find(after, &b, &a));
+		if (is_sender(b.set))
+			assert_int_not_equal(is_known(after, &b, true), is_known(after, &b, false));
 		if (b.set == NFTSET_HOME && !in_common(wanted, &b))
 			assert_int_equal(find(after, &b, &a), has_zone(after, &b));
 	}
 	for (size_t at = 0; nftlist_next(after, DATAPLANE_IPV4, &at, &a);) {
-		if (a.set == NFTSET_ZONED)
-			assert_int_equal(nftref_fades(&a), !find(wanted, &a, &w));
-		if (a.set == NFTSET_ZONED || a.set == NFTSET_HOME)
+		if (is_sender(a.set))
+			assert_int_equal(a.set == NFTSET_SENDERS, is_known(wanted, &a, true));
+		if (a.set == NFTSET_FORMER_SENDERS)
+			assert_true(is_known(before, &a, true) || is_known(before, &a, false));
+		if (a.set == NFTSET_HOME)
 			assert_true(find(wanted, &a, &w) || find(before, &a, &b));
 	}
 }
@@ -604,11 +726,17 @@ static void connections_are_kept_when_zones_grow(void **state)
 		bool asks;
 	} table[] = {
 		{ "10.1.0.0/23", false, NULL, true }, /* the table is new */
-		{ "10.1.0.0/23", false, NULL, false },    { NULL, false, NULL, false },
-		{ "10.1.0.0/23", false, NULL, false },    { "10.1.0.0/23", true, NULL, true },
-		{ "10.1.0.0/23", false, NULL, false },    { "10.1.0.0/23", true, NULL, false },
-		{ "10.1.0.0/24", true, NULL, true },      { "10.1.0.0/24", true, "zones", true },
-		{ "10.1.0.0/24", true, "to-zone", true }, { "10.1.0.0/24", true, "senders", false },
+		{ "10.1.0.0/23", false, NULL, false },
+		{ NULL, false, NULL, false },
+		{ "10.1.0.0/23", false, NULL, false },
+		{ "10.1.0.0/23", true, NULL, true },
+		{ "10.1.0.0/23", false, NULL, false },
+		{ "10.1.0.0/23", true, NULL, false },
+		{ "10.1.0.0/24", true, NULL, true },
+		{ "10.1.0.0/24", true, "zones", true },
+		{ "10.1.0.0/24", true, "from-link", true },
+		{ "10.1.0.0/24", true, "from-sender", true },
+		{ "10.1.0.0/24", true, "senders", false },
 	};
 	struct world w = { .now_usec = 1000000 };
 	struct program_result result;
@@ -663,7 +791,7 @@ static void there_is_a_limit(void **state)
 		sync_now(&w, &result);
 	}
 	fake_nft_list(w.io, &list);
-	assert_int_equal(list.n, 2 * MANY + 4096);
+	assert_int_equal(list.n, MANY + 4096);
 	nftlist_fini(&list);
 	die(&w);
 	peers_fini(&w.peers);
@@ -674,6 +802,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_have_a_zone),
+		cmocka_unit_test(former_ones_keep_their_zone),
+		cmocka_unit_test(rules_are_about_what_there_is),
 		cmocka_unit_test(errors_are_in_the_zone),
 		cmocka_unit_test(a_kernel_without_zones),
 		cmocka_unit_test(older_ones_are_kept),
