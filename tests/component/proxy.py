@@ -255,7 +255,7 @@ class Process(unittest.TestCase):
         call("POST", SERVICES, service("warned") | {"metadata": {"name": "warned", "annotations": {
             "test/warn": "too many"}}})
         events = lambda: {(e["involvedObject"]["kind"], e["involvedObject"]["name"], e["reason"], e["type"])
-                          for e in call("GET", "/api/v1/events")["items"] if e["source"]["component"] == "kube-proxy"}
+                          for e in call("GET", "/api/v1/events")["items"] if e["source"].get("component") == "kube-proxy"}
         for wanted in (("Node", "n1", "Starting", "Normal"), ("Service", "warned", "TestWarning", "Warning"),
                        ("Service", "balanced", "FailedToStartServiceHealthcheck", "Warning")):
             until(f"event {wanted} of {events()}", lambda w=wanted: w in events())

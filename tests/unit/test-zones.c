@@ -225,6 +225,7 @@ static void rules_are_about_what_there_is(void **state)
 		for (size_t n = 1; n < zone.n_links && n < SKEL_LINKS; n++)
 			assert_true(zone.link[n - 1] < zone.link[n]);
 		nftlist_fini(&list);
+		vec_fini(&elems);
 		peers_fini(&peers);
 	}
 }
