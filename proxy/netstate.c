@@ -96,7 +96,9 @@ int netstate_address_cmp(const void *a, const void *b)
 
 	if (!r)
 		r = addr_cmp(&x->addr, &y->addr);
-	return r ? r : int_cmp(x->bits, y->bits);
+	if (!r)
+		r = int_cmp(x->bits, y->bits);
+	return r ? r : int_cmp(x->host, y->host);
 }
 
 int netstate_rule_cmp(const void *a, const void *b)

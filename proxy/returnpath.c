@@ -202,19 +202,43 @@ static int act_address(void *ctx, const void *element, bool wanted)
 			  &e);
 }
 
+static bool wants_address(const struct returnplan *want, const struct netstate_address *a)
+{
+	for (size_t i = 0; i < want->addresses.n; i++) {
+		if (!addr_cmp(&want->addresses.v[i].addr, &a->addr))
+			return want->addresses.v[i].bits == a->bits;
+	}
+	return false;
+}
+
+/* An earlier version's route to the source took the place of the one that the kernel made of the
+ * address. That comes back only with the address made anew, as one of another scope is. */
+static void take_sources(const struct returnplan *want, int lo, struct returnplan *ret)
+{
+	vec_keep(&ret->addresses, each,
+		 each->dev == lo && (returnplan_is_source(each) || wants_address(want, each)));
+	for (size_t i = 0; i < ret->addresses.n; i++) {
+		struct netstate_address *a = &ret->addresses.v[i];
+		const struct netstate_route route = { .table = RT_TABLE_LOCAL,
+						      .dst = prefix_of(&a->addr, a->bits) };
+
+		if (netstate_has_destination(&ret->routes, &route))
+			a->host = false;
+	}
+}
+
 static int get_ours(struct rtnl *rtnl, const struct returnplan *want, const netstate_links *links,
 		    struct returnplan *ret, struct err *e)
 {
 	const struct netstate_link *loopback = netstate_link_named(links, "lo");
-	int lo = loopback ? loopback->index : 0;
 
 	if (rtnl_get_rules(rtnl, &ret->rules, e) < 0 ||
 	    rtnl_get_routes(rtnl, &ret->routes, e) < 0 ||
 	    rtnl_get_addresses(rtnl, &ret->addresses, e) < 0)
 		return -1;
-	vec_keep(&ret->addresses, each, each->dev == lo && returnplan_is_source(each));
 	vec_keep(&ret->rules, each, each->ours && returnplan_is_table(each->table));
 	vec_keep(&ret->routes, each, returnplan_is_ours(each));
+	take_sources(want, loopback ? loopback->index : 0, ret);
 	for (size_t i = 0; i < links->n; i++) {
 		int dev = links->v[i].index;
 

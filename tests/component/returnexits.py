@@ -1,4 +1,5 @@
 """Nodes with one way out: replies find the node that passed their connection on without a rule; scenarios of returnpath.py."""
+import subprocess
 import time
 
 from returnlab import FAMILIES, PLACES, front_of
@@ -86,10 +87,44 @@ def scenario_routes_to_pods_are_no_exits(cluster):
     check(PLACES["remote"][0] == 2, "the endpoint is elsewhere")
 
 
+def source_of(node):
+    return [w for w in node.ip("addr", "show", "dev", "lo").split() if w.startswith("169.254.")][0].removesuffix("/32")
+
+
+def scenario_source_of_probes_is_healed(cluster):
+    """Somebody takes it away, gives it another scope, or an earlier version's route in its place: it is as it was, and nobody
+    is busy with it."""
+    n2 = cluster.lab.nodes[2]
+    source = source_of(n2)
+
+    def is_there():
+        return (source + "/32 scope host" in n2.ip("addr", "show", "dev", "lo") and
+                "proto kernel" in n2.ip("route", "show", "table", "local", "exact", source) and
+                "proto 75" not in n2.ip("route", "show", "table", "local", "exact", source))
+    check(is_there(), "it is not there")
+    delete, add = ["ip", "addr", "del", source + "/32", "dev", "lo"], ["ip", "addr", "add", source + "/32", "dev", "lo"]
+    flush = [["ip", "addr", "flush", "dev", "lo", "scope", "host"], ["ip", "addr", "add", "127.0.0.1/8", "dev", "lo"]]
+    for damage in ([delete], flush, [delete, add],
+                   [["ip", "route", "replace", "local", source, "dev", "lo", "table", "local", "proto", "75", "scope", "host"]]):
+        cluster.stop(2)
+        for command in damage:
+            n2.exec(*command)
+        cluster.start(2)
+        wait(is_there, 10, lambda: f"{damage}: {n2.ip('addr', 'show', 'dev', 'lo')} "
+             f"{n2.ip('route', 'show', 'table', 'local', 'exact', source)}")
+        wait(lambda: cluster.masqueraded() == cluster.incapable(), 20, lambda: cluster.masqueraded())
+        time.sleep(1)
+        monitor = n2.popen(["ip", "monitor", "address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(2)
+        monitor.terminate()
+        said = monitor.communicate()[0]
+        check(not said, f"{damage}: {said}")
+
+
 def scenario_upgrade(cluster):
     """What an earlier version left, a local route of the probes' source and rules, goes; connections stay."""
     n2, conns = cluster.lab.nodes[2], far_connections(cluster)
-    source = [w for w in n2.ip("addr", "show", "dev", "lo").split() if w.startswith("169.254.")][0].removesuffix("/32")
+    source = source_of(n2)
     cluster.stop(2)
     n2.ip("addr", "del", source + "/32", "dev", "lo")
     n2.ip("route", "add", "local", source, "dev", "lo", "table", "local", "proto", "75", "scope", "host")
