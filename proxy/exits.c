@@ -28,12 +28,12 @@ static const struct netstate_rule *others_rule(const struct exits *x, bool ipv6)
 	return NULL;
 }
 
-/* A pod's device, as some pod networks have one a pod. */
-static bool leads_to_pod(const struct exits *x, const struct netstate_route *r)
+/* What the node passed on for its own pods comes back from nobody (set same-node); its own
+ * addresses are in the local table, ahead of all. A host route by a pod's device is another thing
+ * when that pod is in no range of this node: what others passed on for it must go back to them. */
+static bool stays_here(const struct exits *x, const struct netstate_route *r)
 {
-	const struct netstate_link *link = netstate_link_at(x->links, r->dev);
-
-	if (r->dst.bits == 8 * r->dst.addr.len && link && str_eq(link->kind, "veth"))
+	if (r->dst.bits == 8 * r->dst.addr.len && netstate_own_address(x->addresses, &r->dst.addr))
 		return true;
 	for (size_t i = 0; i < x->pods->n; i++) {
 		const struct prefix *pods = &x->pods->v[i];
@@ -44,24 +44,25 @@ static bool leads_to_pod(const struct exits *x, const struct netstate_route *r)
 	return false;
 }
 
-static bool tell(const struct exits *x, const struct netstate_route *r, struct str *why_not)
+static enum exits_answer tell(const struct exits *x, const struct netstate_route *r,
+			      struct str *why_not)
 {
 	const struct netstate_link *link = netstate_link_at(x->links, r->dev);
 	char text[PREFIX_TEXT];
 
 	str_printf(why_not, "a route to %s leads %s%s", prefix_text(&r->dst, text),
 		   link ? "over " : "elsewhere", link ? link->name : "");
-	return false;
+	return EXITS_SEVERAL;
 }
 
-bool exits_are_one(const struct exits *x, bool ipv6, int dev, struct str *why_not)
+enum exits_answer exits_look(const struct exits *x, bool ipv6, int dev, struct str *why_not)
 {
 	const struct netstate_rule *rule = others_rule(x, ipv6);
 	bool has_default = false;
 
 	if (rule) {
 		str_printf(why_not, "there is a rule of preference %u", rule->priority);
-		return false;
+		return EXITS_SEVERAL;
 	}
 	for (size_t i = 0; i < x->routes->n; i++) {
 		const struct netstate_route *r = &x->routes->v[i];
@@ -71,10 +72,46 @@ bool exits_are_one(const struct exits *x, bool ipv6, int dev, struct str *why_no
 			continue;
 		if (r->dev == dev)
 			has_default |= r->dst.bits == 0;
-		else if (!(r->dst.bits && addr_is_link_local(&r->dst.addr)) && !leads_to_pod(x, r))
+		else if (!(r->dst.bits && addr_is_link_local(&r->dst.addr)) && !stays_here(x, r))
 			return tell(x, r, why_not);
 	}
 	if (!has_default)
 		str_append(why_not, "there is no default route");
-	return has_default;
+	return has_default ? EXITS_ONE : EXITS_NOWHERE;
+}
+
+static bool has_rule(const struct exits *x, bool ipv6)
+{
+	for (size_t i = 0; i < x->rules->n; i++) {
+		const struct netstate_rule *r = &x->rules->v[i];
+
+		if (r->ipv6 == ipv6 && !is_from_the_start(r))
+			return true;
+	}
+	return false;
+}
+
+bool exits_wait(struct exits_patience *p, const struct exits *x, bool ipv6, int dev,
+		enum exits_answer answer, int64_t now_usec, int64_t *ret_left_usec)
+{
+	const struct netstate_link *link = netstate_link_at(x->links, dev);
+	int64_t left = EXITS_PATIENCE_SEC * INT64_C(1000000);
+
+	*ret_left_usec = 0;
+	p->paid |= has_rule(x, ipv6) || (answer == EXITS_SEVERAL && x->promised);
+	if (p->paid || answer == EXITS_ONE) {
+		p->since_usec = 0;
+		return false;
+	}
+	/* a rule would lead nowhere either */
+	if (!link || !(link->flags & IFF_RUNNING)) {
+		p->since_usec = 0;
+		return true;
+	}
+	if (!p->since_usec)
+		p->since_usec = now_usec;
+	left -= now_usec - p->since_usec;
+	p->paid = left <= 0;
+	*ret_left_usec = left > 0 ? left : 0;
+	return !p->paid;
 }

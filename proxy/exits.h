@@ -13,8 +13,28 @@ struct exits {
 	const netstate_rules *rules;
 	const netstate_routes *routes; /* everybody's */
 	const netstate_links *links;
-	const prefix_list *pods; /* the own pods' ranges */
+	const netstate_addresses *addresses; /* this machine's */
+	const prefix_list *pods;             /* the own pods' ranges */
+	bool promised;                       /* others count on replies' way back */
 };
-/* Without a default route by that device: no. What others decide by rules is not known.
- * why_not: a sentence, when there is more to choose from. */
-bool exits_are_one(const struct exits *x, bool ipv6, int dev, struct str *why_not);
+
+enum exits_answer {
+	EXITS_UNKNOWN,
+	EXITS_ONE,
+	EXITS_NOWHERE, /* nothing leaves by another device, but there is no default route */
+	EXITS_SEVERAL  /* or a rule decides; what others decide by rules is not known */
+};
+/* why_not: a sentence, when it is not one. */
+enum exits_answer exits_look(const struct exits *x, bool ipv6, int dev, struct str *why_not);
+
+/* What is there for a moment only (links come up, their configuration is read again) is no reason
+ * for a first rule: a default route is waited for, and anything while nothing is promised to
+ * others. Where there ever was a rule, also somebody else's, one more costs nothing. */
+struct exits_patience {
+	bool paid;
+	int64_t since_usec; /* when a rule was first missed while the device was up; 0: it is not */
+};
+enum { EXITS_PATIENCE_SEC = 5 };
+/* Whether there is no rule yet. ret_left_usec: when to look again; 0: at the next news. */
+bool exits_wait(struct exits_patience *p, const struct exits *x, bool ipv6, int dev,
+		enum exits_answer answer, int64_t now_usec, int64_t *ret_left_usec);

@@ -42,7 +42,7 @@ struct netstate_route {
 	uint32_t table; /* RT_TABLE_MAIN, … */
 	struct prefix dst;
 	struct addr via; /* len 0: the device's own link */
-	int dev;         /* 0: several, or none */
+	int dev;         /* 0: several, none, or it depends */
 	bool onlink;     /* via is behind dev although no address says so */
 	bool local;      /* dst is this machine itself */
 };

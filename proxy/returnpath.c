@@ -52,8 +52,10 @@ struct returnpath {
 	struct peers last;       /* what the data plane was given, but for sentences */
 	bool given, inherits;
 	size_t incapable;
-	struct map told; /* sentences */
-	enum exits_told { EXITS_UNTOLD, EXITS_ONE, EXITS_SEVERAL } exits_told[2];
+	struct map told;                 /* sentences */
+	enum exits_answer exits_told[2]; /* IPv4, IPv6 */
+	struct exits_patience patience[2];
+	bool waits; /* with the first rule */
 };
 
 /* --- looking --- */
@@ -384,6 +386,18 @@ static bool settled(const struct returnpath *r, const struct peers_node *self, c
 
 /* --- a turn --- */
 
+/* The earlier of two wake-ups counts. */
+static void wake_in(struct returnpath *r, int64_t usec)
+{
+	uint64_t at = (uint64_t)(clock_mono_usec() + usec), set;
+
+	if (!r->started_usec || (sd_event_source_get_enabled(r->timer, NULL) > 0 &&
+				 sd_event_source_get_time(r->timer, &set) >= 0 && set <= at))
+		return;
+	sd_event_source_set_time(r->timer, at);
+	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
+}
+
 static void publish(struct returnpath *r, const char *record)
 {
 	if (!str_eq(r->published, record))
@@ -405,15 +419,29 @@ static int give(struct returnpath *r, const struct frames *have, struct peers *w
 	return result;
 }
 
-static void tell_exits(struct returnpath *r, bool v6, bool one, const char *why_not)
+static void tell_exits(struct returnpath *r, bool v6, enum exits_answer now, const char *why_not)
 {
-	enum exits_told now = one ? EXITS_ONE : EXITS_SEVERAL;
-
 	if (r->exits_told[v6] == now)
 		return;
 	r->exits_told[v6] = now;
 	log_info("replies of IPv%d are routed %s%s", v6 ? 6 : 4,
-		 one ? "by the main table alone" : "by a rule: ", why_not);
+		 now == EXITS_ONE ? "by the main table alone" : "by a rule: ", why_not);
+}
+
+static bool look_at_exit(struct returnpath *r, const struct exits *x, bool v6, int dev)
+{
+	AUTO_STR why_not = { 0 };
+	enum exits_answer answer = exits_look(x, v6, dev, &why_not);
+	int64_t left;
+
+	if (exits_wait(&r->patience[v6], x, v6, dev, answer, clock_mono_usec(), &left)) {
+		r->waits = true;
+		if (left)
+			wake_in(r, left);
+		return true;
+	}
+	tell_exits(r, v6, answer, str_text(&why_not));
+	return answer == EXITS_ONE;
 }
 
 static int look_at_exits(struct returnpath *r, struct look *l, struct returnplan_node *ret,
@@ -424,16 +452,17 @@ static int look_at_exits(struct returnpath *r, struct look *l, struct returnplan
 	const struct exits exits = { .rules = &l->rules,
 				     .routes = &routes,
 				     .links = &l->links,
-				     .pods = &l->self->pod_cidrs };
+				     .addresses = &l->addresses,
+				     .pods = &l->self->pod_cidrs,
+				     .promised = l->self->returns };
 
+	r->waits = false;
 	if (dev)
 		result = rtnl_get_all_routes(r->rtnl, &routes, e);
-	for (size_t i = 0; i < (ret->v6 ? 2 : 1) && dev && result == 0; i++) {
-		AUTO_STR why_not = { 0 };
-
-		ret->one_exit[i] = exits_are_one(&exits, i, dev, &why_not);
-		tell_exits(r, i, ret->one_exit[i], str_text(&why_not));
-	}
+	/* what an earlier life left for probes is replaced */
+	vec_keep(&routes, each, !returnplan_is_ours(each));
+	for (size_t i = 0; i < (ret->v6 ? 2 : 1) && dev && result == 0; i++)
+		ret->one_exit[i] = look_at_exit(r, &exits, i, dev);
 	vec_fini(&routes);
 	return result;
 }
@@ -539,7 +568,9 @@ static int turn(struct returnpath *r, int64_t *ret_again_usec, struct err *e)
 		publish(r, NULL);
 		return -1;
 	}
-	publish(r, record);
+	/* what was promised before is not taken back */
+	if (!r->waits || l.self->returns)
+		publish(r, record);
 	return 0;
 }
 
@@ -560,18 +591,6 @@ int returnpath_cleanup(struct err *e)
 }
 
 /* --- when --- */
-
-/* The earlier of two wake-ups counts. */
-static void wake_in(struct returnpath *r, int64_t usec)
-{
-	uint64_t at = (uint64_t)(clock_mono_usec() + usec), set;
-
-	if (!r->started_usec || (sd_event_source_get_enabled(r->timer, NULL) > 0 &&
-				 sd_event_source_get_time(r->timer, &set) >= 0 && set <= at))
-		return;
-	sd_event_source_set_time(r->timer, at);
-	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
-}
 
 static void wake(void *ctx)
 {

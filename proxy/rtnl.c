@@ -384,10 +384,26 @@ int rtnl_address(struct rtnl *r, enum rtnl_op op, const struct netstate_address 
 
 /* --- routes --- */
 
+/* The one that all next hops are on; 0: they are on several. */
+static int device_of_hops(const struct nlattr *hops)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(hops);
+	int left = mnl_attr_get_payload_len(hops), dev = 0;
+
+	for (; RTNH_OK(hop, left); left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+		if (dev && hop->rtnh_ifindex != dev)
+			return 0;
+		dev = hop->rtnh_ifindex;
+	}
+	return dev;
+}
+
 static void read_route(const struct nlmsghdr *h, netstate_routes *list)
 {
 	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
 	struct netstate_route n = { .dst.bits = m->rtm_dst_len };
+	/* for some packets only, or for packets that are something else afterwards */
+	bool special = m->rtm_src_len || m->rtm_tos;
 	struct nlattr *a;
 
 	n.table = m->rtm_table;
@@ -406,11 +422,19 @@ static void read_route(const struct nlmsghdr *h, netstate_routes *list)
 		case RTA_OIF:
 			n.dev = (int)attr_u32(a);
 			break;
+		case RTA_MULTIPATH:
+			n.dev = device_of_hops(a);
+			break;
+		case RTA_ENCAP_TYPE:
+			special = true;
+			break;
 		case RTA_TABLE: /* what does not fit into a byte */
 			n.table = attr_u32(a);
 			break;
 		}
 	}
+	if (special)
+		n.dev = 0;
 	vec_push(list, n);
 }
 
@@ -540,7 +564,8 @@ static int on_rule(const struct nlmsghdr *h, void *list)
 {
 	const struct fib_rule_hdr *m = mnl_nlmsg_get_payload(h);
 	struct netstate_rule n = { .ipv6 = m->family == AF_INET6,
-				   .choosy = m->src_len || m->dst_len || m->tos };
+				   .choosy = m->src_len || m->dst_len || m->tos ||
+					     (m->flags & FIB_RULE_INVERT) };
 	const struct nlattr *a;
 
 	if (h->nlmsg_type != RTM_NEWRULE || (m->family != AF_INET && m->family != AF_INET6))

@@ -59,6 +59,11 @@ def scenario_another_exit(cluster):
             # the way to the client itself leads elsewhere
             (("-4", "route", "add", "198.51.100.0/24", "dev", "wg0"), ("-4", "route", "del", "198.51.100.0/24"), ("-4",)),
             (("-6", "route", "add", "fd51::/64", "dev", "wg0"), ("-6", "route", "del", "fd51::/64"), ("-6",)),
+            (("-4", "route", "add", "203.0.114.0/24", "nexthop", "via", "192.168.50.254", "dev", "eth0", "nexthop", "dev", "wg0"),
+             ("-4", "route", "del", "203.0.114.0/24"), ("-4",)),
+            # for some packets only
+            (("-4", "route", "add", "203.0.114.0/24", "tos", "0x10", "via", "192.168.50.254"),
+             ("-4", "route", "del", "203.0.114.0/24", "tos", "0x10"), ("-4",)),
             (("-4", "route", "add", "blackhole", "203.0.114.0/24"), ("-4", "route", "del", "203.0.114.0/24"), ("-4",)),
             (("-4", "rule", "add", "pref", "100", "from", "10.0.0.0/8", "lookup", "100"), ("-4", "rule", "del", "pref", "100"), ("-4",)),
             (("-4", "route", "replace", "default", "dev", "wg0"), ("-4", "route", "replace", "default", "via", "192.168.50.254"), ("-4",))):
@@ -76,15 +81,127 @@ def scenario_another_exit(cluster):
 
 
 def scenario_routes_to_pods_are_no_exits(cluster):
-    """What leads to the node's own pods says nothing of where the rest goes."""
+    """What leads to the node's own pods, to itself, or by several routers to the same link, is no other way out."""
     n2 = cluster.lab.nodes[2]
     n2.ip("link", "add", "cni0", "type", "bridge")
     n2.ip("link", "set", "cni0", "up")
     n2.ip("route", "add", "10.244.2.128/25", "dev", "cni0")
+    # the kernel has a route to each in the main table, as to ::1 where lo was up later than that
+    for dev in ("lo", "cni0"):
+        n2.ip("addr", "add", f"fd77::{dev[-1:].replace('o', '1')}/128", "dev", dev, "nodad")
+    check("fd77::1 dev lo" in n2.ip("-6", "route", "show"), "there is no such route")
+    # several routers on the one link
+    for family, to, via in (("-4", "203.0.114.0/24", "192.168.50.{}"), ("-6", "fd78::/64", "fd50::{}")):
+        n2.ip(family, "route", "add", to, *(word for last in (1, 254) for word in ("nexthop", "via", via.format(last), "dev", "eth0")))
     time.sleep(2)
     check(rules(cluster, 2) == NONE_OF_OURS, f"{rules(cluster, 2)}")
+    n2.ip("route", "del", "203.0.114.0/24")
+    n2.ip("-6", "route", "del", "fd78::/64")
+    n2.ip("addr", "del", "fd77::1/128", "dev", "lo")
     n2.ip("link", "del", "cni0")
     check(PLACES["remote"][0] == 2, "the endpoint is elsewhere")
+
+
+def scenario_pod_of_no_range(cluster):
+    """A pod with an address of no range of its node calls another node, whose service leads back to the pod's own node."""
+    n2, pod = cluster.lab.nodes[2], cluster.lab.ns("odd")
+    pod.ip("link", "add", "eth0", "type", "veth", "peer", "name", "odd", "netns", n2.name)
+    pod.ip("addr", "add", "10.9.0.7/32", "dev", "eth0")
+    pod.ip("link", "set", "eth0", "up")
+    pod.ip("route", "add", "169.254.1.1", "dev", "eth0")
+    pod.ip("route", "add", "default", "via", "169.254.1.1")
+    n2.ip("link", "set", "odd", "up")
+    n2.sysctl("ipv4/conf/odd/proxy_arp", 1)
+    n2.ip("route", "add", "10.9.0.7", "dev", "odd")
+    for n in (1, 3):
+        cluster.lab.nodes[n].ip("route", "add", "10.9.0.7", "via", "192.168.50.2")
+    time.sleep(2)
+    try:
+        for place in ("host", "remote", "third", "local"):
+            for proto in ("TCP", "UDP"):
+                got = cluster.netlab.probe(pod, proto, *front_of(cluster, place, "NodePort", "IPv4"), timeout=1.5)
+                check(got == (place, "10.9.0.7"), f"{place} {proto}: {got}")
+    finally:
+        n2.ip("link", "del", "odd")
+        for n in (1, 3):
+            cluster.lab.nodes[n].ip("route", "del", "10.9.0.7")
+    wait(lambda: rules(cluster, 2) == NONE_OF_OURS, 3, lambda: f"{rules(cluster, 2)}")
+
+
+def made_rules(node, do):
+    """Rules that came while that was done."""
+    monitor = node.popen(["ip", "monitor", "rule"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    time.sleep(0.3)
+    do()
+    monitor.terminate()
+    return [line for line in monitor.communicate()[0].splitlines() if "75:" in line and "Deleted" not in line]
+
+
+def scenario_default_route_away_for_a_moment(cluster):
+    """Links go down and up, their configuration is read again: no rule of a moment makes each lookup slower for good."""
+    n2 = cluster.lab.nodes[2]
+    fourth, sixth = ("-4", "route", "add", "default", "via", "192.168.50.254"), ("-6", "route", "add", "default", "via", "fd50::254")
+
+    def alone():
+        """The life that has made a rule once makes the next one at once."""
+        cluster.stop(2)
+        cluster.start(2)
+        wait(lambda: cluster.masqueraded().get(2) == 0, 20, lambda: cluster.masqueraded())
+        time.sleep(1)
+
+    def down():
+        n2.ip("link", "set", "eth0", "down")
+        time.sleep(1.5)
+        n2.ip("link", "set", "eth0", "up")
+        n2.ip("addr", "add", "fd50::2/64", "dev", "eth0", "nodad")
+        for m in (1, 3):
+            n2.ip("route", "add", f"10.244.{m}.0/24", "via", f"192.168.50.{m}")
+            n2.ip("-6", "route", "add", f"fd44:{m}::/64", "via", f"fd50::{m}")
+        time.sleep(2)
+        n2.ip(*fourth)
+        n2.ip(*sixth)
+        time.sleep(1)
+
+    def away(seconds):
+        for route in fourth, sixth:
+            n2.ip(route[0], "route", "del", "default")
+        time.sleep(seconds)
+        for route in fourth, sixth:
+            n2.ip(*route)
+        time.sleep(1)
+
+    def start():
+        cluster.stop(2)
+        for route in fourth, sixth:
+            n2.ip(route[0], "route", "del", "default")
+        cluster.start(2)
+        time.sleep(3)
+        for route in fourth, sixth:
+            n2.ip(*route)
+        time.sleep(1)
+    alone()
+    for do in (lambda: away(2), start, down):
+        made = made_rules(n2, do)
+        check(not made, made)
+    time.sleep(3)       # n2 could not say before that it promises nothing without its link
+    wait(lambda: cluster.masqueraded() == cluster.incapable(), 90, lambda: f"{cluster.masqueraded()} {cluster.log(2)[-1500:]}")
+    cluster.settled(cluster.senders())
+    conns = far_connections(cluster)
+    ask_all(conns, "before")
+    for route in fourth, sixth:
+        n2.ip(route[0], "route", "del", "default")
+    wait(lambda: has_rules(cluster, 2), 8, lambda: f"{rules(cluster, 2)}")
+    # a host's socket needs a route before its packet is rewritten
+    ask_all([c for c in conns if c[0] != "host"], "without default routes")
+    away_again = time.monotonic()
+    for route in fourth, sixth:
+        n2.ip(*route)
+    wait(lambda: rules(cluster, 2) == NONE_OF_OURS, 3, lambda: f"{rules(cluster, 2)} {time.monotonic() - away_again}")
+    made = made_rules(n2, lambda: away(2))
+    check(made, "a namespace that has paid waits again")
+    ask_all(conns, "after")
+    for _, _, conn in conns:
+        conn.close()
 
 
 def source_of(node):
