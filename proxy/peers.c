@@ -612,10 +612,11 @@ uint8_t peers_home_bits(const struct peers *p, uint8_t addr_len)
 	for (size_t i = 0; i < p->home.n; i++) {
 		const struct prefix *from = &p->home.v[i].from;
 
-		if (from->addr.len == addr_len && from->bits < 8 * addr_len)
+		/* each node has the range of link-local addresses, none has pods there */
+		if (from->addr.len == addr_len && from->bits < 8 * addr_len &&
+		    !(addr_len == 16 && addr_is_link_local(&from->addr)))
 			n[from->bits]++;
 	}
-	/* each node has a range of link-local addresses as well */
 	for (uint8_t bits = 1; bits < 8 * addr_len; bits++) {
 		if (n[bits] && n[bits] >= n[best])
 			best = bits;

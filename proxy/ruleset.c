@@ -148,7 +148,7 @@ static void add_home(const struct peers_home *h, uint8_t home_bits, nftelems *ou
 	memcpy(at, h->from.addr.b, h->from.addr.len);
 	if (h->from.bits == 8 * h->from.addr.len)
 		e.set = NFTSET_HOME_HOSTS;
-	else if (h->from.bits == home_bits)
+	else if (home_bits && h->from.bits == home_bits)
 		e.set = NFTSET_HOME_PODS;
 	if (e.set != NFTSET_HOME)
 		vec_push(out, e);
@@ -232,11 +232,13 @@ static void add_link(struct skel_zones *z, const struct nftref *sender)
 	z->link[i] = dev;
 }
 
-static bool is_link_local(const struct nftref *home)
+/* There is a rule of its own. */
+static bool is_link_local(const struct nftref *home, enum dataplane_family f)
 {
-	const uint8_t *addr = home->key + nft_type_len(NFT_TYPE_ETHER, DATAPLANE_IPV4);
+	struct addr a = { .len = (uint8_t)nft_addr_len(f) };
 
-	return home->data_len == 16 && addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
+	memcpy(a.b, home->key + nft_type_len(NFT_TYPE_ETHER, f), a.len);
+	return f == DATAPLANE_IPV6 && addr_is_link_local(&a);
 }
 
 void ruleset_zones(const struct nftlist *list, enum dataplane_family f, struct skel_zones *ret)
@@ -248,8 +250,10 @@ void ruleset_zones(const struct nftlist *list, enum dataplane_family f, struct s
 		if (e.set == NFTSET_SENDERS || e.set == NFTSET_FORMER_SENDERS)
 			add_link(ret, &e);
 		ret->formers |= e.set == NFTSET_FORMER_SENDERS;
-		ranges += e.set == NFTSET_HOME && !is_link_local(&e);
-		shortcuts += e.set == NFTSET_HOME_PODS || e.set == NFTSET_HOME_HOSTS;
+		if (e.set < NFTSET_HOME || e.set > NFTSET_HOME_HOSTS || is_link_local(&e, f))
+			continue;
+		ranges += e.set == NFTSET_HOME;
+		shortcuts += e.set != NFTSET_HOME;
 	}
 	ret->home_ranges = ranges > shortcuts;
 }
