@@ -320,7 +320,7 @@ static size_t next_want(const struct skeleton *s, const char *chain, size_t i)
 	return i;
 }
 
-static bool same_chain(const struct nftdump *d, const struct skeleton *want, const char *chain)
+bool nftparse_same_chain(const struct nftdump *d, const struct skeleton *want, const char *chain)
 {
 	size_t h = next_have(d, chain, 0), w = next_want(want, chain, 0);
 
@@ -338,6 +338,6 @@ bool nftparse_differing_chains(const struct nftdump *d, const struct skeleton *w
 	bool some = false;
 
 	for (size_t i = 0; i < want->chains.n; i++)
-		some |= differs[i] = !same_chain(d, want, want->chains.v[i].name);
+		some |= differs[i] = !nftparse_same_chain(d, want, want->chains.v[i].name);
 	return some;
 }

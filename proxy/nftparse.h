@@ -43,6 +43,9 @@ bool nftparse_same_frame(const struct nftdump *d, const struct skeleton *want);
  * was at work. true: there are some. */
 bool nftparse_differing_chains(const struct nftdump *d, const struct skeleton *want, bool *differs);
 
+/* Whether the rules of one chain are as wanted. */
+bool nftparse_same_chain(const struct nftdump *d, const struct skeleton *want, const char *chain);
+
 /* Text of an element attribute in a message about elements: "services 10.96.0.1 . tcp . 443".
  * false: not one of ours. */
 bool nftparse_print(const struct nlmsghdr *h, const struct nlattr *elem, struct str *out);

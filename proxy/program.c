@@ -38,9 +38,10 @@ struct program {
 	bool seeded;        /* ids of an earlier life were taken over */
 	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
-	bool
-	    zones_changed; /* of them, those of zones: on purpose, no connection changes its zone */
-	bool node_changed; /* what node_list is made from */
+	bool node_changed;  /* what node_list is made from */
+	/* what the kernel's rules of zones were made from at last, without ranges and names; no
+	 * mask: not known, or there are none */
+	struct skeleton_settings written;
 	struct nftlist node_list;
 	struct map claims; /* key text → struct svc that owns the front end */
 	struct map shared; /* key text → how many lists hold the element */
@@ -592,8 +593,6 @@ static void set_zones(struct program *p, const struct skel_zones *zone)
 		return;
 	*old = *zone;
 	p->rules_changed = true;
-	/* an earlier life's rules are not known */
-	p->zones_changed = p->programmed;
 }
 
 /* What the node itself adds: the addresses that serve node ports, and what is known of others.
@@ -759,9 +758,37 @@ static void rebuild_dirty(struct program *p, size_t max_elements)
 /* What of the static part is to be written. */
 struct frame {
 	struct skeleton skel;
-	bool *chains; /* rules of these chains; NULL: none */
-	bool anew;    /* the whole table */
+	bool *chains;    /* rules of these chains; NULL: none */
+	bool anew;       /* the whole table */
+	bool zones_lost; /* packets that should have a zone may have none */
 };
+
+static bool frame_replaces(const struct frame *f, const char *chain)
+{
+	for (size_t i = 0; i < f->skel.chains.n; i++) {
+		if (f->chains[i] && str_eq(f->skel.chains.v[i].name, chain))
+			return true;
+	}
+	return false;
+}
+
+/* Whether rules without which packets have no zone are others than those that were written: they
+ * were none, or somebody took some away. What is changed on purpose changes nobody's zone. */
+static bool zones_were_lost(const struct program *p, const struct frame *f, const struct nftdump *d)
+{
+	static const char *const chains[] = { "zones", "from-link", "from-sender" };
+	struct skeleton written;
+	bool lost = f->anew;
+
+	if (lost || !f->chains)
+		return lost;
+	skeleton_make(&p->written, &written);
+	for (size_t i = 0; !lost && i < ARRAY_SIZE(chains); i++)
+		lost = frame_replaces(f, chains[i]) &&
+		       (!p->written.return_mask || !nftparse_same_chain(d, &written, chains[i]));
+	skeleton_fini(&written);
+	return lost;
+}
 
 static void frame_compare(struct frame *f, const struct program *p, const struct nftdump *d)
 {
@@ -773,15 +800,7 @@ static void frame_compare(struct frame *f, const struct program *p, const struct
 		f->anew = !nftparse_same_frame(d, &f->skel);
 	if (f->anew || !nftparse_differing_chains(d, &f->skel, f->chains))
 		free(TAKE(f->chains));
-}
-
-static bool frame_replaces(const struct frame *f, const char *chain)
-{
-	for (size_t i = 0; i < f->skel.chains.n; i++) {
-		if (f->chains[i] && str_eq(f->skel.chains.v[i].name, chain))
-			return true;
-	}
-	return false;
+	f->zones_lost = zones_were_lost(p, f, d);
 }
 
 static void frame_fini(struct frame *f)
@@ -801,23 +820,11 @@ static bool has_key(const struct program *p, const struct nftlist *list, const s
 	return false;
 }
 
-/* Whether somebody took rules away without which packets have no zone. */
-static bool zones_were_lost(const struct program *p, const struct frame *f)
-{
-	static const char *const chains[] = { "zones", "from-link", "from-sender" };
-
-	for (size_t i = 0; f->chains && !p->zones_changed && i < ARRAY_SIZE(chains); i++) {
-		if (frame_replaces(f, chains[i]))
-			return true;
-	}
-	return f->anew;
-}
-
 /* Whether packets will have a zone that had none until now. */
 static bool zones_grow(const struct program *p, const struct frame *f)
 {
 	const struct nftlist *deleted = &p->plan.op[NFT_DELETE];
-	bool grow = zones_were_lost(p, f);
+	bool grow = f->zones_lost;
 	struct nftref e;
 
 	if (!p->settings.zones || !p->settings.return_mask)
@@ -932,6 +939,16 @@ static int program_step(struct program *p, struct err *e)
 	return r;
 }
 
+static void note_written(struct program *p)
+{
+	const struct skeleton_settings *s = &p->settings;
+
+	p->written = (struct skeleton_settings){ .family = s->family,
+						 .return_mask = s->zones ? s->return_mask : 0,
+						 .zones = s->zones,
+						 .zone = s->zone };
+}
+
 int program_sync(struct program *p, int64_t now_usec, struct program_result *ret, struct err *e)
 {
 	int r;
@@ -945,7 +962,8 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 	p->trusted = r == 0 && !p->doubted;
 	ret->more = r == 0 && p->dirty.n;
 	if (r == 0) {
-		p->rules_changed = p->zones_changed = false;
+		p->rules_changed = false;
+		note_written(p);
 		graves_forget_due(&p->graves, p->now_usec);
 		ids_tick(&p->ids, p->now_usec);
 	}
