@@ -85,6 +85,10 @@ static bool read_vmap(const char *map, const struct nlattr *elem, struct skelvma
 	return true;
 }
 
+/* An earlier version has senders and former ones in one set: its table is made anew, but who is
+ * forgotten must not be. */
+#define SENDERS_AND_FORMER "zoned"
+
 /* The place of a set among ours, NFTSETS_COUNT: none. */
 static size_t find_set(const struct nlattr *name, enum dataplane_family f, struct nftsetdef *ret)
 {
@@ -92,7 +96,8 @@ static size_t find_set(const struct nlattr *name, enum dataplane_family f, struc
 
 	for (i = 0; i < NFTSETS_COUNT; i++) {
 		nftsets_get(i, f, ret);
-		if (nftattr_is(name, ret->name))
+		if (nftattr_is(name, ret->name) ||
+		    (i == NFTSET_FORMER_SENDERS && nftattr_is(name, SENDERS_AND_FORMER)))
 			break;
 	}
 	return i;
