@@ -588,8 +588,8 @@ static void error_rules(struct skeleton *s, const struct skel_zones *zone)
 
 	OP(r, LOAD_PROTO, .a = 0);
 	OP(r, IS_BYTES, .a = 0, .len = 1, .bytes = { q->icmp });
-	OP(r, GOTO, .name = "icmp");
-	known_sender_rules(s, "icmp", zone->formers, "errors");
+	OP(r, GOTO, .name = "messages");
+	known_sender_rules(s, "messages", zone->formers, "errors");
 	for (size_t i = 0; i < ARRAY_SIZE(q->types) && q->types[i]; i++) {
 		r = rule(s, "errors");
 		OP(r, LOAD_TRANSPORT, .a = 0, .b = 0, .c = 1);
@@ -744,7 +744,7 @@ void skeleton_make(const struct skeleton_settings *in, struct skeleton *ret)
 		"from-pod",  "from-node",     "from-outside", "inside",          "inside-masq",
 		"dispatch",  "dispatch-masq", "firewall",     "reject",          "sticky",
 		"known",     "remember",      "masquerade",   "remember-sender", "to-sender",
-		"from-link", "from-sender",   "icmp",         "errors",          "quoted"
+		"from-link", "from-sender",   "messages",     "errors",          "quoted"
 	};
 	struct skeleton s = { .family = in->family };
 
