@@ -1,8 +1,11 @@
 /* Which connections are in a zone of a node's own, and that no live one changes it: walked by
  * packets, and lived through with nodes that come and go, others that meddle, and a process that
  * dies. */
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
-#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
 #include "addresses.h"
@@ -226,6 +229,45 @@ static void rules_are_about_what_there_is(void **state)
 			assert_true(zone.link[n - 1] < zone.link[n]);
 		nftlist_fini(&list);
 		vec_fini(&elems);
+		peers_fini(&peers);
+	}
+}
+
+/* Ranges that are found by hash are not those that others share, or that have no length. */
+static void own_ranges_of_any_length(void **state)
+{
+	static const struct {
+		const char *home, *saddr;
+	} table[] = {
+		{ "0.0.0.0/0", "198.51.100.9" },  { "10.0.0.0/8", "10.1.2.7" },
+		{ "10.1.2.7/32", "10.1.2.7" },    { "fd01:2::/64", "fd01:2::7" },
+		{ "fd01:2::7/128", "fd01:2::7" }, { "fc00::/6", "fd01:2::7" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct walk_packet p = { .saddr = addr(table[i].saddr),
+					 .daddr = addr(table[i].saddr),
+					 .proto = 6,
+					 .iif_index = LAN,
+					 .ether_saddr = { 2, 0, 0, 0, 0x10, 2 } };
+		enum dataplane_family f = p.saddr.len == 4 ? DATAPLANE_IPV4 : DATAPLANE_IPV6;
+		struct peers peers = { .mask = MASK };
+		struct walk_table t = { 0 };
+		unsigned choices;
+		struct setup s;
+
+		for (uint8_t node = 2; node < 5; node++) {
+			add_sender(&peers, LAN, node);
+			add_home(&peers, node, "fe80::/10");
+		}
+		add_home(&peers, 2, table[i].home);
+		set_up(&s, f, &peers);
+		t.list = &s.list;
+		t.skel = &s.skel;
+		assert_int_equal(walk(&t, &p, SKEL_ZONES, 0, &choices), WALK_PASS);
+		assert_int_equal(p.zone, 0);
+		tear_down(&s);
 		peers_fini(&peers);
 	}
 }
@@ -717,6 +759,56 @@ static void a_flush_forgets_nobody(void **state)
 	fake_nft_free(w.io);
 }
 
+static void nest_bytes(struct nlmsghdr *h, uint16_t type, const uint8_t *value, size_t len)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, type);
+
+	mnl_attr_put(h, NFTA_DATA_VALUE, len, value);
+	mnl_attr_nest_end(h, nest);
+}
+
+/* An earlier version's set of both: who is a sender now is nothing else. */
+static void an_upgrade_forgets_nobody(void **state)
+{
+	uint8_t key[] = { LAN, 0, 0, 0, 2, 0, 0, 0, 0x10, 2, 0, 0 }, buffer[512];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+	struct nftdump d = { .family = DATAPLANE_IPV4 };
+	struct peers peers = { .mask = MASK };
+	struct nlattr *list, *elem;
+	struct nfgenmsg *g;
+	nftelems wanted = { 0 };
+	struct nftlist before;
+	struct err e;
+
+	(void)state;
+	h->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM;
+	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
+	g->nfgen_family = NFPROTO_IPV4;
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, "zoned");
+	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
+	for (key[9] = 2; key[9] < 4; key[9]++) {
+		elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+		nest_bytes(h, NFTA_SET_ELEM_KEY, key, sizeof(key));
+		mnl_attr_nest_end(h, elem);
+	}
+	mnl_attr_nest_end(h, list);
+	assert_int_equal(nftparse_message(&d, h, h->nlmsg_len, &e), 0);
+	nftlist_pack(&d.elems, DATAPLANE_IPV4, &before);
+	add_sender(&peers, LAN, 2);
+	ruleset_peers(&peers, DATAPLANE_IPV4, 0, &wanted);
+	linger(&before, DATAPLANE_IPV4, &wanted);
+	assert_int_equal(wanted.n, 2);
+	assert_int_equal(wanted.v[0].set, NFTSET_SENDERS);
+	assert_int_equal(wanted.v[1].set, NFTSET_FORMER_SENDERS);
+	key[9] = 3;
+	assert_memory_equal(wanted.v[1].key, key, sizeof(key));
+	vec_fini(&wanted);
+	nftlist_fini(&before);
+	nftdump_fini(&d);
+	peers_fini(&peers);
+}
+
 /* Connections are asked for when packets will have a zone that had none, and at no other time. */
 static void connections_are_kept_when_zones_grow(void **state)
 {
@@ -725,6 +817,7 @@ static void connections_are_kept_when_zones_grow(void **state)
 		bool other;        /* there is another one */
 		const char *flush; /* a chain that somebody empties before */
 		bool asks;
+		bool off; /* nobody is told apart for now */
 	} table[] = {
 		{ "10.1.0.0/23", false, NULL, true }, /* the table is new */
 		{ "10.1.0.0/23", false, NULL, false },
@@ -738,6 +831,15 @@ static void connections_are_kept_when_zones_grow(void **state)
 		{ "10.1.0.0/24", true, "from-link", true },
 		{ "10.1.0.0/24", true, "from-sender", true },
 		{ "10.1.0.0/24", true, "senders", false },
+		/* while rules change on purpose */
+		{ NULL, true, "zones", true },
+		{ "10.1.0.0/24", true, "from-link", true },
+		{ NULL, true, NULL, false },
+		/* rules that are back are new, whatever they are about */
+		{ NULL, false, NULL, false, true },
+		{ "10.1.0.0/24", true, NULL, true },
+		{ NULL, false, NULL, false, true },
+		{ NULL, true, NULL, true },
 	};
 	struct world w = { .now_usec = 1000000 };
 	struct program_result result;
@@ -749,7 +851,7 @@ static void connections_are_kept_when_zones_grow(void **state)
 		unsigned before = fake_nft_requests(w.io);
 
 		peers_fini(&w.peers);
-		w.peers.mask = MASK;
+		w.peers.mask = table[i].off ? 0 : MASK;
 		if (table[i].pods) {
 			add_sender(&w.peers, LAN, 1);
 			add_home(&w.peers, 1, table[i].pods);
@@ -805,6 +907,7 @@ int main(void)
 		cmocka_unit_test(strangers_have_a_zone),
 		cmocka_unit_test(former_ones_keep_their_zone),
 		cmocka_unit_test(rules_are_about_what_there_is),
+		cmocka_unit_test(own_ranges_of_any_length),
 		cmocka_unit_test(errors_are_in_the_zone),
 		cmocka_unit_test(a_kernel_without_zones),
 		cmocka_unit_test(older_ones_are_kept),
@@ -812,6 +915,7 @@ int main(void)
 		cmocka_unit_test(an_older_one_has_no_zone),
 		cmocka_unit_test(nodes_come_and_go),
 		cmocka_unit_test(a_flush_forgets_nobody),
+		cmocka_unit_test(an_upgrade_forgets_nobody),
 		cmocka_unit_test(connections_are_kept_when_zones_grow),
 		cmocka_unit_test(there_is_a_limit),
 	};
