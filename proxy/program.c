@@ -39,8 +39,8 @@ struct program {
 	bool programmed;    /* lists may hold what is not in this sync's plan */
 	bool rules_changed; /* settings did */
 	bool node_changed;  /* what node_list is made from */
-	/* what the kernel's rules of zones were made from at last, without ranges and names; no
-	 * mask: not known, or there are none */
+	/* what the kernel's rules of zones were made from at last, as far as is known, without
+	 * ranges and names; no mask: there are none */
 	struct skeleton_settings written;
 	struct nftlist node_list;
 	struct map claims; /* key text → struct svc that owns the front end */
@@ -595,6 +595,25 @@ static void set_zones(struct program *p, const struct skel_zones *zone)
 	p->rules_changed = true;
 }
 
+static void note_written(struct program *p, const struct skel_zones *zone)
+{
+	const struct skeleton_settings *s = &p->settings;
+
+	p->written = (struct skeleton_settings){ .family = s->family,
+						 .return_mask = s->zones ? s->return_mask : 0,
+						 .zones = s->zones,
+						 .zone = *zone };
+}
+
+/* An earlier life's rules are about its elements: else they are lost. */
+static void guess_written(struct program *p, const struct nftlist *have, uint8_t home_bits)
+{
+	struct skel_zones zone = { .home_bits = home_bits };
+
+	ruleset_zones(have, p->family, &zone);
+	note_written(p, &zone);
+}
+
 /* What the node itself adds: the addresses that serve node ports, and what is known of others.
  * have: what was read of the kernel's table, empty when it was not, or when there is none. */
 static void rebuild_node(struct program *p, const struct nftlist *have)
@@ -608,6 +627,8 @@ static void rebuild_node(struct program *p, const struct nftlist *have)
 	if (!p->node_changed && p->trusted)
 		return;
 	p->node_changed = false;
+	if (!p->programmed)
+		guess_written(p, have, zone.home_bits);
 	for (size_t i = 0; !p->settings.all_node_ports && i < p->node_port_ips.n; i++)
 		ruleset_addr(NFTSET_NODE_PORT_IPS, &p->node_port_ips.v[i], &elems);
 	if (p->peers)
@@ -939,16 +960,6 @@ static int program_step(struct program *p, struct err *e)
 	return r;
 }
 
-static void note_written(struct program *p)
-{
-	const struct skeleton_settings *s = &p->settings;
-
-	p->written = (struct skeleton_settings){ .family = s->family,
-						 .return_mask = s->zones ? s->return_mask : 0,
-						 .zones = s->zones,
-						 .zone = s->zone };
-}
-
 int program_sync(struct program *p, int64_t now_usec, struct program_result *ret, struct err *e)
 {
 	int r;
@@ -963,7 +974,7 @@ int program_sync(struct program *p, int64_t now_usec, struct program_result *ret
 	ret->more = r == 0 && p->dirty.n;
 	if (r == 0) {
 		p->rules_changed = false;
-		note_written(p);
+		note_written(p, &p->settings.zone);
 		graves_forget_due(&p->graves, p->now_usec);
 		ids_tick(&p->ids, p->now_usec);
 	}

@@ -817,7 +817,8 @@ static void connections_are_kept_when_zones_grow(void **state)
 		bool other;        /* there is another one */
 		const char *flush; /* a chain that somebody empties before */
 		bool asks;
-		bool off; /* nobody is told apart for now */
+		bool off;    /* nobody is told apart for now */
+		bool reborn; /* the process died before */
 	} table[] = {
 		{ "10.1.0.0/23", false, NULL, true }, /* the table is new */
 		{ "10.1.0.0/23", false, NULL, false },
@@ -840,6 +841,13 @@ static void connections_are_kept_when_zones_grow(void **state)
 		{ "10.1.0.0/24", true, NULL, true },
 		{ NULL, false, NULL, false, true },
 		{ NULL, true, NULL, true },
+		/* nodes come and go while nobody looks */
+		{ "10.1.0.0/24", true, NULL, false, false, true },
+		{ NULL, true, NULL, false, false, true },
+		{ NULL, true, "from-link", true, false, true },
+		{ "10.1.0.0/24", true, "zones", true, false, true },
+		{ NULL, false, NULL, false, true, true },
+		{ "10.1.0.0/24", true, NULL, true, false, true },
 	};
 	struct world w = { .now_usec = 1000000 };
 	struct program_result result;
@@ -856,8 +864,14 @@ static void connections_are_kept_when_zones_grow(void **state)
 			add_sender(&w.peers, LAN, 1);
 			add_home(&w.peers, 1, table[i].pods);
 		}
-		if (table[i].other)
+		if (table[i].other) {
 			add_sender(&w.peers, LAN, 2);
+			add_home(&w.peers, 2, "10.1.7.0/24");
+		}
+		if (table[i].reborn) {
+			die(&w);
+			be_born(&w);
+		}
 		program_set_peers(w.program, &w.peers);
 		if (table[i].flush) {
 			fake_nft_flush_chain(w.io, table[i].flush);
