@@ -17,12 +17,13 @@ static bool is_from_the_start(const struct netstate_rule *r)
 	return false;
 }
 
-static const struct netstate_rule *others_rule(const struct exits *x, bool ipv6)
+/* The first one that was made since; ours: or by us. */
+static const struct netstate_rule *made_rule(const struct exits *x, bool ipv6, bool ours)
 {
 	for (size_t i = 0; i < x->rules->n; i++) {
 		const struct netstate_rule *r = &x->rules->v[i];
 
-		if (r->ipv6 == ipv6 && !r->ours && !is_from_the_start(r))
+		if (r->ipv6 == ipv6 && (ours || !r->ours) && !is_from_the_start(r))
 			return r;
 	}
 	return NULL;
@@ -57,7 +58,7 @@ static enum exits_answer tell(const struct exits *x, const struct netstate_route
 
 enum exits_answer exits_look(const struct exits *x, bool ipv6, int dev, struct str *why_not)
 {
-	const struct netstate_rule *rule = others_rule(x, ipv6);
+	const struct netstate_rule *rule = made_rule(x, ipv6, false);
 	bool has_default = false;
 
 	if (rule) {
@@ -80,17 +81,6 @@ enum exits_answer exits_look(const struct exits *x, bool ipv6, int dev, struct s
 	return has_default ? EXITS_ONE : EXITS_NOWHERE;
 }
 
-static bool has_rule(const struct exits *x, bool ipv6)
-{
-	for (size_t i = 0; i < x->rules->n; i++) {
-		const struct netstate_rule *r = &x->rules->v[i];
-
-		if (r->ipv6 == ipv6 && !is_from_the_start(r))
-			return true;
-	}
-	return false;
-}
-
 bool exits_wait(struct exits_patience *p, const struct exits *x, bool ipv6, int dev,
 		enum exits_answer answer, int64_t now_usec, int64_t *ret_left_usec)
 {
@@ -98,7 +88,7 @@ bool exits_wait(struct exits_patience *p, const struct exits *x, bool ipv6, int 
 	int64_t left = EXITS_PATIENCE_SEC * INT64_C(1000000);
 
 	*ret_left_usec = 0;
-	p->paid |= has_rule(x, ipv6) || (answer == EXITS_SEVERAL && x->promised);
+	p->paid |= made_rule(x, ipv6, true) || (answer == EXITS_SEVERAL && x->promised);
 	if (p->paid || answer == EXITS_ONE) {
 		p->since_usec = 0;
 		return false;

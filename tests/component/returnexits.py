@@ -24,8 +24,8 @@ def has_rules(cluster, n, families=("-4", "-6")):
 
 def far_connections(cluster):
     """Of a client that every node answers by the router, unless it knows better."""
-    return [(place, family, cluster.netlab.Conn(cluster.far, proto, *front_of(cluster, place, way, family), timeout=2))
-            for place in OTHERS for proto in ("TCP", "UDP") for family in FAMILIES for way in ("NodePort",)]
+    return [(place, family, cluster.netlab.Conn(cluster.far, proto, *front_of(cluster, place, "NodePort", family), timeout=2))
+            for place in OTHERS for proto in ("TCP", "UDP") for family in FAMILIES]
 
 
 def ask_all(conns, when):

@@ -8,6 +8,7 @@
 #include "nft-walker.h"
 #include "program.h"
 #include "ruleset.h"
+#include "senders.h"
 #include "test.h"
 
 enum { NODES = 4, DEVICES = 9, LIVES = 6, STEPS = 60, LAN = 2, MASK = 0x3f7f };
@@ -61,19 +62,6 @@ static unsigned dice(struct life *l, unsigned sides)
 {
 	l->random = l->random * 1664525 + 1013904223;
 	return (l->random >> 8) % sides;
-}
-
-static void add_sender(struct peers *p, int dev, uint8_t node)
-{
-	vec_push(&p->senders, (struct peers_sender){ .dev = dev,
-						     .mac = { 2, 0, 0, 0, 0x10, node },
-						     .mark = 0x1000u + node });
-}
-
-static void add_home(struct peers *p, uint8_t node, const char *from)
-{
-	vec_push(&p->home,
-		 (struct peers_home){ .mac = { 2, 0, 0, 0, 0x10, node }, .from = prefix(from) });
 }
 
 static void warned(void *ctx, const struct svc *svc, const char *reason, const char *message)

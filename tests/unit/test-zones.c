@@ -15,6 +15,7 @@
 #include "older.h"
 #include "program.h"
 #include "ruleset.h"
+#include "senders.h"
 #include "test.h"
 
 enum { NODES = 5, LIVES = 12, STEPS = 50, LAN = 2, TUNNEL = 3, MASK = 0x3f7f };
@@ -33,19 +34,6 @@ static unsigned dice(struct world *w, unsigned sides)
 {
 	w->random = w->random * 1664525 + 1013904223;
 	return (w->random >> 8) % sides;
-}
-
-static void add_sender(struct peers *p, int dev, uint8_t node)
-{
-	vec_push(&p->senders, (struct peers_sender){ .dev = dev,
-						     .mac = { 2, 0, 0, 0, 0x10, node },
-						     .mark = 0x1000u + node });
-}
-
-static void add_home(struct peers *p, uint8_t node, const char *from)
-{
-	vec_push(&p->home,
-		 (struct peers_home){ .mac = { 2, 0, 0, 0, 0x10, node }, .from = prefix(from) });
 }
 
 /* Elements and rules about peers. */
